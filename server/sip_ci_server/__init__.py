@@ -1,0 +1,3 @@
+"""The bundled analysis server: the same API as the hosted service."""
+
+from __future__ import annotations

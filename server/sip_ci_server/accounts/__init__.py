@@ -1,0 +1,3 @@
+"""Users, plans, keys and quota."""
+
+from __future__ import annotations

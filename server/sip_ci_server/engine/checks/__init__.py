@@ -1,0 +1,3 @@
+"""The checks: one module per category, one small function per check."""
+
+from __future__ import annotations

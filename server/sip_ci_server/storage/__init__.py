@@ -1,0 +1,3 @@
+"""The database and the uploaded captures."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Turns findings into a verdict."""
+
+from __future__ import annotations

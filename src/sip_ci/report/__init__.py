@@ -1,0 +1,3 @@
+"""Writes what was found, one module per format."""
+
+from __future__ import annotations

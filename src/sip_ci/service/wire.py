@@ -1,0 +1,246 @@
+"""The analysis API's messages, version 1: what the client sends and the server answers.
+
+Every field that the hosted service does not give has a default here, so that its answers validate too;
+unknown fields are ignored.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sip_ci.findings import Category, Confidence, FindingSource, Severity
+
+MAXIMUM_TRACE_BYTES = 500 * 1024
+"""The longest `trace` that the API takes, in bytes of UTF-8."""
+
+
+class WireModel(BaseModel):
+    """The base of all wire models: immutable, and tolerant of fields that a newer server adds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class AnalysisContext(WireModel):
+    """What the user knows besides the trace."""
+
+    issue: str | None = Field(default=None, max_length=2000, description="The symptom under investigation.")
+    endpoints: tuple[str, ...] = Field(
+        default=(), max_length=64, description="Labels for hosts, in the order in which they first appear."
+    )
+
+
+class AnalyzeRequest(WireModel):
+    """The body of `POST /v1/analyze`: either `trace` or `pcap_url`."""
+
+    trace: str | None = None
+    pcap_url: str | None = None
+    context: AnalysisContext = AnalysisContext()
+
+
+class WireEvidence(WireModel):
+    """One message or stream that bears a finding out."""
+
+    message: int | None = None
+    line: int | None = Field(default=None, description="1-based line in the submitted text.")
+    frame: int | None = Field(default=None, description="1-based packet number in the capture.")
+    time: float | None = None
+    text: str = ""
+    why: str = ""
+    summary: str = ""
+
+
+class WireFinding(WireModel):
+    """One fault."""
+
+    severity: Severity
+    category: Category
+    title: str
+    detail: str = ""
+    recommendation: str = ""
+    check: str = ""
+    confidence: Confidence = Confidence.CERTAIN
+    rfc: str = ""
+    occurrences: int = 1
+    fingerprint: str = ""
+    calls: tuple[str, ...] = ()
+    evidence: tuple[WireEvidence, ...] = ()
+    causes: tuple[str, ...] = ()
+    source: FindingSource = FindingSource.ENGINE
+
+
+class SeverityCounts(WireModel):
+    """How many findings of each severity."""
+
+    critical: int = 0
+    high: int = 0
+    medium: int = 0
+    low: int = 0
+    info: int = 0
+
+
+class LadderStep(WireModel):
+    """One arrow of a call's ladder."""
+
+    time: float | None = Field(default=None, description="Seconds since the call's first message.")
+    source: int = Field(description="Index into the ladder's participants.")
+    destination: int
+    label: str
+    message: int | None = None
+    line: int | None = None
+    frame: int | None = None
+    repeats: int = Field(default=1, description="How often the message was sent, retransmissions included.")
+    notable: bool = Field(default=False, description="Whether a finding names this message.")
+
+
+class Ladder(WireModel):
+    """One call as a picture: who said what to whom, in order."""
+
+    call: str
+    participants: tuple[str, ...]
+    steps: tuple[LadderStep, ...]
+    omitted: int = Field(default=0, description="Steps left out because the ladder would be too long.")
+
+
+class CallQuality(WireModel):
+    """One call."""
+
+    call: str
+    outcome: str
+    post_dial_delay_ms: float | None = None
+    setup_ms: float | None = None
+    duration_ms: float | None = None
+
+
+class StreamQuality(WireModel):
+    """One RTP stream in one direction."""
+
+    call: str | None = None
+    source: str
+    destination: str
+    ssrc: str
+    codec: str
+    packets: int
+    expected: int
+    lost: int
+    loss_percent: float
+    burst_ratio: float | None = None
+    longest_burst: int = 0
+    jitter_ms: float | None = None
+    max_jitter_ms: float | None = None
+    duration_ms: float = 0.0
+    mos: float | None = None
+    grounded: bool = Field(default=False, description="Whether MOS rests on published ITU-T values for this codec.")
+    model: str = Field(default="", description="The quality model that gave the MOS.")
+
+
+class Quality(WireModel):
+    """What was measured."""
+
+    media: str = Field(default="", description="`captured`, or why media could not be judged.")
+    calls: tuple[CallQuality, ...] = ()
+    calls_total: int = 0
+    streams: tuple[StreamQuality, ...] = ()
+    streams_total: int = 0
+    kpis: dict[str, float | None] = Field(default_factory=dict)
+
+
+class NotChecked(WireModel):
+    """A check that this trace cannot answer."""
+
+    check: str
+    reason: str
+
+
+class TraceMeta(WireModel):
+    """What the server read."""
+
+    messages: int = 0
+    calls: int = 0
+    format: str = ""
+    packets: int = 0
+    notices: tuple[str, ...] = ()
+
+
+class IssueVerdict(WireModel):
+    """The answer to the hint."""
+
+    hint: str
+    verdict: str = Field(description="`confirmed`, `refuted` or `not observable`.")
+    reason: str = ""
+
+
+class Meta(WireModel):
+    """About the analysis."""
+
+    analyzed_at: str = ""
+    elapsed_ms: float = 0.0
+    plan: str = ""
+    calls_today: int | None = None
+    calls_remaining: int | None = None
+    calls_limit: int | None = None
+    issue: IssueVerdict | None = None
+    engine_version: str = ""
+    trace: TraceMeta = TraceMeta()
+
+
+class AnalysisResponse(WireModel):
+    """The answer to `POST /v1/analyze`."""
+
+    findings: tuple[WireFinding, ...] = ()
+    severity_counts: SeverityCounts = SeverityCounts()
+    recommendations: tuple[str, ...] = ()
+    quality: Quality = Quality()
+    not_checked: tuple[NotChecked, ...] = ()
+    ladders: tuple[Ladder, ...] = ()
+    meta: Meta = Meta()
+
+
+class ErrorResponse(WireModel):
+    """The body of every error."""
+
+    error: str
+    code: str = ""
+    request_id: str = ""
+
+
+class InfoLimits(WireModel):
+    """The server's limits."""
+
+    trace_bytes: int = MAXIMUM_TRACE_BYTES
+    capture_bytes: int = 0
+
+
+class InfoResponse(WireModel):
+    """The answer to `GET /v1/info`."""
+
+    service: str = "sip-ci-server"
+    version: str = ""
+    captures: bool = False
+    limits: InfoLimits = InfoLimits()
+
+
+class CaptureCreated(WireModel):
+    """The answer to `POST /v1/captures`."""
+
+    id: str
+    pcap_url: str
+    expires_at: str
+
+
+class KeyEntry(WireModel):
+    """One API key, without its secret."""
+
+    id: str
+    prefix: str
+    name: str
+    created_at: str
+    last_used_at: str | None = None
+    calls_today: int = 0
+    calls_total: int = 0
+    revoked_at: str | None = None
+
+
+class KeysResponse(WireModel):
+    """The answer to `GET /v1/keys`."""
+
+    keys: tuple[KeyEntry, ...] = ()

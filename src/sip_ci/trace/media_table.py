@@ -1,0 +1,81 @@
+"""All media packets of a trace as numpy columns: a million packets are a few arrays, never a million objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from sip_ci.trace.observation import Endpoint
+
+
+class MediaKind(IntEnum):
+    """What a UDP payload that is no SIP looks like (the first-byte ranges are those of RFC 7983 §7)."""
+
+    OTHER = 0
+    RTP = 1
+    RTCP = 2
+    STUN = 3
+    DTLS = 4
+    UDPTL = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MediaTable:
+    """One row for each media packet, in the order of capture; all columns have the same length."""
+
+    endpoints: tuple[Endpoint, ...]
+    """What `source` and `destination` index."""
+    time_ns: npt.NDArray[np.int64]
+    """Nanoseconds since the UNIX epoch."""
+    frame: npt.NDArray[np.int64]
+    """1-based packet number in the capture."""
+    source: npt.NDArray[np.int32]
+    destination: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.uint8]
+    """A `MediaKind`."""
+    size: npt.NDArray[np.uint16]
+    """UDP payload in bytes, as it was on the wire."""
+    payload_type: npt.NDArray[np.uint8]
+    """RTP payload type (7 bits), or RTCP packet type (8 bits); 0 elsewhere."""
+    marker: npt.NDArray[np.bool_]
+    sequence: npt.NDArray[np.uint16]
+    timestamp: npt.NDArray[np.uint32]
+    """RTP timestamp, in clock ticks."""
+    ssrc: npt.NDArray[np.uint32]
+    ip_id: npt.NDArray[np.uint16]
+    rtcp: tuple[RtcpDatagram, ...] = ()
+    """The bytes of the RTCP datagrams, which are few."""
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+    @classmethod
+    def empty(cls) -> MediaTable:
+        """A table without rows."""
+        return cls(
+            (), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32),
+            np.zeros(0, np.uint8), np.zeros(0, np.uint16), np.zeros(0, np.uint8), np.zeros(0, np.bool_),
+            np.zeros(0, np.uint16), np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint16),
+        )  # fmt: skip
+
+    def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> MediaTable:
+        """The rows of a mask or an index array, in that order; the RTCP datagrams stay."""
+        return MediaTable(
+            self.endpoints, self.time_ns[rows], self.frame[rows], self.source[rows], self.destination[rows],
+            self.kind[rows], self.size[rows], self.payload_type[rows], self.marker[rows], self.sequence[rows],
+            self.timestamp[rows], self.ssrc[rows], self.ip_id[rows], self.rtcp,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RtcpDatagram:
+    """One UDP datagram of RTCP."""
+
+    time_ns: int
+    frame: int
+    source: Endpoint
+    destination: Endpoint
+    data: bytes

@@ -1,0 +1,298 @@
+"""Session descriptions (RFC 8866) as values, read tolerantly: what does not parse is left out and named in `defects`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
+
+
+class Direction(StrEnum):
+    """The direction attribute of a stream, as the describing side sees it (RFC 8866 §6.7)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        """Whether the describing side sends."""
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def receives(self) -> bool:
+        """Whether the describing side receives."""
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class SdpLine:
+    """One line of a session description."""
+
+    type: str
+    """The letter before the equals sign."""
+    value: str
+    offset: int
+    """Offset of the line's first byte in the SIP message (or in the bytes given to `parse_sdp`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection line: `c=IN IP4 192.0.2.1` (RFC 8866 §5.7)."""
+
+    network: str
+    address_type: str
+    address: str
+    line: SdpLine
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the address is the null address that RFC 2543 used for hold."""
+        return self.address in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDescription:
+    """One m-line with the lines below it (RFC 8866 §5.14)."""
+
+    index: int
+    media: str
+    """`audio`, `video`, `image`, `application` …, in lower case."""
+    port: int
+    """0 means rejected or disabled (RFC 3264 §6)."""
+    protocol: str
+    formats: tuple[str, ...]
+    line: SdpLine
+    connection: Connection | None
+    """The media level line, or else the session level one."""
+    direction: Direction
+    encodings: dict[int, Encoding]
+    """What each RTP payload type means, from rtpmap or the static table; types without a meaning are absent."""
+    attributes: tuple[SdpLine, ...]
+    """The a-lines of this medium, with values such as `ptime:20`."""
+    session_attributes: tuple[SdpLine, ...] = field(default=(), repr=False)
+
+    @property
+    def is_rtp(self) -> bool:
+        """Whether the transport profile is one of RTP's."""
+        return "RTP/" in self.protocol.upper()
+
+    def attribute(self, name: str, *, inherit: bool = False) -> str | None:
+        """The value of the first attribute of this name (empty for a flag), optionally that of the session."""
+        line = self.attribute_line(name, inherit=inherit)
+        return line.value.partition(":")[2].strip() if line else None
+
+    def attribute_line(self, name: str, *, inherit: bool = False) -> SdpLine | None:
+        """The line of the first attribute of this name."""
+        for line in (*self.attributes, *(self.session_attributes if inherit else ())):
+            if line.value.partition(":")[0].strip().lower() == name:
+                return line
+        return None
+
+    def attribute_values(self, name: str) -> list[str]:
+        """The values of all attributes of this name."""
+        return [
+            line.value.partition(":")[2].strip()
+            for line in self.attributes
+            if line.value.partition(":")[0].lower() == name
+        ]
+
+    @property
+    def ptime(self) -> float | None:
+        """The packet time in milliseconds that the describing side wants to receive (RFC 8866 §6.4)."""
+        value = self.attribute("ptime")
+        try:
+            number = float(value) if value else None
+        except ValueError:
+            return None
+        return number if number and 0 < number <= 10_000 else None
+
+    @property
+    def rtcp_mux(self) -> bool:
+        """Whether RTP and RTCP share the port (RFC 5761)."""
+        return self.attribute_line("rtcp-mux") is not None
+
+    @property
+    def rtcp_port(self) -> int:
+        """The port of RTCP: `a=rtcp` (RFC 3605), else the RTP port where muxed, else the next one."""
+        declared = (self.attribute("rtcp") or "").split(" ")[0]
+        if declared.isascii() and declared.isdigit() and len(declared) <= 5:
+            return int(declared)
+        return self.port if self.rtcp_mux else self.port + 1
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """A whole session description."""
+
+    origin: str
+    session_id: str
+    session_version: str
+    connection: Connection | None
+    direction: Direction | None
+    media: tuple[MediaDescription, ...]
+    lines: tuple[SdpLine, ...]
+    defects: tuple[tuple[SdpLine, str], ...]
+    """Lines that could not be understood, each with what is wrong."""
+
+    @property
+    def audio(self) -> MediaDescription | None:
+        """The first audio description."""
+        return next((media for media in self.media if media.media == "audio"), None)
+
+
+def sdp_of(message: SipMessage) -> SessionDescription | None:
+    """The session description in a message's body, multipart bodies included; None where there is none."""
+    content_type = message.content_type
+    if content_type == "application/sdp":
+        body = message.body
+        return parse_sdp(body, message.body_start) if body.strip() else None
+    if content_type.startswith("multipart/"):
+        return _sdp_in_multipart(message)
+    return None
+
+
+def _sdp_in_multipart(message: SipMessage) -> SessionDescription | None:
+    value = message.header("content-type") or ""
+    boundary = next((v for k, v in _parameters(value) if k == "boundary"), "")
+    if not boundary:
+        return None
+    offset = message.body_start
+    for part in message.body.split(b"--" + boundary.encode("latin-1", "replace")):
+        head, separator, body = part.partition(b"\r\n\r\n")
+        if not separator:
+            head, separator, body = part.partition(b"\n\n")
+        if separator and b"application/sdp" in head.lower():
+            return parse_sdp(body, offset + len(head) + len(separator))
+        offset += len(part) + len(boundary) + 2
+    return None
+
+
+def _parameters(value: str) -> list[tuple[str, str]]:
+    pairs = (piece.partition("=") for piece in value.split(";")[1:])
+    return [(name.strip().lower(), text.strip().strip('"')) for name, _, text in pairs]
+
+
+def parse_sdp(body: bytes, offset: int = 0) -> SessionDescription:
+    """Parse a session description whose first byte stands at `offset` of the message."""
+    lines, defects = _lines_of(body, offset)
+    session_lines: list[SdpLine] = []
+    blocks: list[list[SdpLine]] = []
+    for line in lines:
+        if line.type == "m":
+            blocks.append([line])
+        elif blocks:
+            blocks[-1].append(line)
+        else:
+            session_lines.append(line)
+    connection = _connection(session_lines, defects)
+    session_attributes = tuple(line for line in session_lines if line.type == "a")
+    direction = _direction(session_attributes)
+    media = []
+    for block in blocks:
+        parsed = _media(len(media), block, connection, direction, session_attributes, defects)
+        if parsed is not None:
+            media.append(parsed)
+    origin = next((line.value for line in session_lines if line.type == "o"), "")
+    fields = origin.split()
+    return SessionDescription(
+        origin,
+        fields[1] if len(fields) > 1 else "",
+        fields[2] if len(fields) > 2 else "",
+        connection,
+        direction,
+        tuple(media),
+        tuple(lines),
+        tuple(defects),
+    )
+
+
+def _lines_of(body: bytes, offset: int) -> tuple[list[SdpLine], list[tuple[SdpLine, str]]]:
+    lines: list[SdpLine] = []
+    defects: list[tuple[SdpLine, str]] = []
+    position = 0
+    for raw in body.split(b"\n"):
+        text = raw.rstrip(b"\r").decode("utf-8", "replace")
+        if text.strip():
+            letter, equals, value = text.partition("=")
+            line = SdpLine(letter.strip(), value.strip() if equals else text, offset + position)
+            if equals and len(letter) == 1:
+                lines.append(line)
+            else:
+                defects.append((line, "not of the form <letter>=<value>"))
+        position += len(raw) + 1
+    return lines, defects
+
+
+def _connection(lines: list[SdpLine], defects: list[tuple[SdpLine, str]]) -> Connection | None:
+    for line in lines:
+        if line.type == "c":
+            fields = line.value.split()
+            if len(fields) == 3:
+                return Connection(fields[0], fields[1].upper(), fields[2].partition("/")[0].lower(), line)
+            defects.append((line, "a connection line has three fields: network, address type, address"))
+    return None
+
+
+def _direction(attributes: tuple[SdpLine, ...]) -> Direction | None:
+    for line in attributes:
+        value = line.value.strip().lower()
+        if value in Direction._value2member_map_:
+            return Direction(value)
+    return None
+
+
+def _media(
+    index: int,
+    block: list[SdpLine],
+    session_connection: Connection | None,
+    session_direction: Direction | None,
+    session_attributes: tuple[SdpLine, ...],
+    defects: list[tuple[SdpLine, str]],
+) -> MediaDescription | None:
+    line = block[0]
+    fields = line.value.split()
+    port_text = fields[1].partition("/")[0] if len(fields) > 1 else ""
+    if len(fields) < 3 or not (port_text.isascii() and port_text.isdigit()) or int(port_text[:9]) > 65535:
+        defects.append((line, "a media line has a medium, a port up to 65535, a protocol and formats"))
+        return None
+    attributes = tuple(entry for entry in block[1:] if entry.type == "a")
+    connection = _connection(block[1:], defects) or session_connection
+    direction = _direction(attributes) or session_direction or Direction.SENDRECV
+    formats = tuple(fields[3:])
+    return MediaDescription(
+        index, fields[0].lower(), int(port_text), fields[2], formats, line, connection, direction,
+        _encodings(formats, attributes, fields[0].lower(), defects), attributes, session_attributes,
+    )  # fmt: skip
+
+
+def _encodings(
+    formats: tuple[str, ...], attributes: tuple[SdpLine, ...], media: str, defects: list[tuple[SdpLine, str]]
+) -> dict[int, Encoding]:
+    encodings: dict[int, Encoding] = {}
+    if media not in ("audio", "video", "text"):
+        return encodings
+    for format_ in formats:
+        if format_.isascii() and format_.isdigit() and len(format_) <= 3:
+            static = STATIC_PAYLOAD_TYPES.get(int(format_))
+            if static is not None:
+                encodings[int(format_)] = static
+    for line in attributes:
+        name, _, value = line.value.partition(":")
+        if name.strip().lower() != "rtpmap":
+            continue
+        payload_type, _, mapping = value.strip().partition(" ")
+        parts = mapping.strip().split("/")
+        if not (payload_type.isascii() and payload_type.isdigit() and len(payload_type) <= 3 and len(parts) >= 2):
+            defects.append((line, "an rtpmap has a payload type and <encoding>/<clock rate>"))
+            continue
+        clock = parts[1].strip()
+        if not (clock.isascii() and clock.isdigit() and 0 < int(clock[:9]) <= 10_000_000):
+            defects.append((line, "the clock rate of an rtpmap is a positive number"))
+            continue
+        channels = int(parts[2]) if len(parts) > 2 and parts[2].strip().isdigit() and len(parts[2]) < 3 else 1
+        encodings[int(payload_type)] = Encoding(parts[0].strip(), int(clock), channels)
+    return encodings
