@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sip_ci.trace.uri import Uri, parse_host_port, parse_uri, split_outside_quotes, split_parameters
+from sip_ci.trace.digits import parse_digits
+from sip_ci.trace.uri import CACHED_LENGTH, Uri, parse_host_port, parse_uri, split_outside_quotes, split_parameters
 
 COMPACT_FORMS = {
     "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition", "e": "content-encoding",
@@ -80,9 +81,12 @@ class NameAddr:
         return self.parameter("tag") or ""
 
 
-@lru_cache(maxsize=65536)
 def parse_via(text: str) -> Via:
     """Parse one Via value, tolerating white space around the slashes and the colon."""
+    return _parse_via_cached(text) if len(text) <= CACHED_LENGTH else _parse_via(text)
+
+
+def _parse_via(text: str) -> Via:
     head, _, parameters = text.strip().partition(";")
     pieces = head.split("/", 2)
     protocol_rest = pieces[2].strip() if len(pieces) == 3 else head.strip()
@@ -91,18 +95,29 @@ def parse_via(text: str) -> Via:
     return Via(text, transport.strip().upper(), host, port, split_parameters(parameters))
 
 
-@lru_cache(maxsize=4096)
+_parse_via_cached = lru_cache(maxsize=16_384)(_parse_via)
+
+
 def parse_cseq(text: str) -> CSeq:
     """Parse a CSeq value."""
+    return _parse_cseq_cached(text) if len(text) <= CACHED_LENGTH else _parse_cseq(text)
+
+
+def _parse_cseq(text: str) -> CSeq:
     number, _, method = text.strip().replace("\t", " ").partition(" ")
     # Ten digits hold every legal number (RFC 3261 §8.1.1.5: below 2**31); longer ones are a defect, not a number.
-    valid = number.isascii() and number.isdigit() and len(number.lstrip("0")) <= 10
-    return CSeq(int(number) if valid else None, method.strip())
+    return CSeq(parse_digits(number, 9_999_999_999), method.strip())
 
 
-@lru_cache(maxsize=65536)
+_parse_cseq_cached = lru_cache(maxsize=4096)(_parse_cseq)
+
+
 def parse_name_addr(text: str) -> NameAddr:
     """Parse a name-addr or addr-spec with its header parameters."""
+    return _parse_name_addr_cached(text) if len(text) <= CACHED_LENGTH else _parse_name_addr(text)
+
+
+def _parse_name_addr(text: str) -> NameAddr:
     value = text.strip()
     opening = _opening_bracket(value)
     if opening < 0:
@@ -116,6 +131,9 @@ def parse_name_addr(text: str) -> NameAddr:
     return NameAddr(
         text, display, parse_uri(value[opening + 1 : end]), split_parameters(value[end + 1 :]), bracketed=True
     )
+
+
+_parse_name_addr_cached = lru_cache(maxsize=16_384)(_parse_name_addr)
 
 
 def _opening_bracket(value: str) -> int:

@@ -6,9 +6,10 @@ Nothing here raises for content. What does not parse is absent (an empty string,
 
 from __future__ import annotations
 
-import re
+from array import array
 from typing import NamedTuple
 
+from sip_ci.trace.digits import parse_digits
 from sip_ci.trace.headers import (
     COMPACT_FORMS,
     CSeq,
@@ -20,16 +21,16 @@ from sip_ci.trace.headers import (
     split_list,
 )
 from sip_ci.trace.observation import Fidelity, Observation
+from sip_ci.trace.start_line import StartLine, decode, parse_start_line
+from sip_ci.trace.start_line import looks_like_start_line as looks_like_start_line
 from sip_ci.trace.uri import Uri, parse_uri
 
-START_LINE = re.compile(
-    rb"(?:(?P<method>[A-Za-z0-9.!%*_+`'~-]{1,64})[ \t]+(?P<uri>[^\r\n]*?)[ \t]+SIP/[0-9]+\.[0-9]+"
-    rb"|SIP/[0-9]+\.[0-9]+[ \t]+(?P<status>[0-9]{1,10})(?:[ \t](?P<reason>[^\r\n]*))?)[ \t]*\r?(?:\n|\Z)"
-)
-"""A request line or status line at the place where a message begins; tolerant, so that damaged ones are messages too."""
-
 _CANONICAL: dict[bytes, str] = {short.encode(): name for short, name in COMPACT_FORMS.items()}
-_LISTS = ("via", "contact", "route", "record-route", "path", "service-route")
+_CANONICAL_NAMES = 4096
+_NAME_SEQUENCES: dict[tuple[str, ...], tuple[str, ...]] = {}
+"""The header names of messages, in order: most messages of a trace share a few sequences, so they share the tuples."""
+
+_NO_START_LINE = StartLine("", "", None, "", "")
 
 
 class Header(NamedTuple):
@@ -50,7 +51,7 @@ class SipMessage:
     """A SIP request or response (RFC 3261 §7)."""
 
     __slots__ = (
-        "_body_start", "_by_name", "_call_id", "_cseq", "_from", "_headers", "_start", "_to", "_top_via",
+        "_body_start", "_call_id", "_cseq", "_from", "_names", "_offsets", "_start", "_to", "_top_via",
         "fidelity", "index", "observation", "raw",
     )  # fmt: skip
 
@@ -62,9 +63,9 @@ class SipMessage:
         self.fidelity = fidelity
         self.index = index
         """0-based place in the trace."""
-        self._start: tuple[str, str, int | None, str] | None = None
-        self._headers: list[Header] | None = None
-        self._by_name: dict[str, list[Header]] | None = None
+        self._start: StartLine | None = None
+        self._names: tuple[str, ...] | None = None
+        self._offsets: array[int] | None = None
         self._body_start = -1
         self._call_id: str | None = None
         self._cseq: CSeq | None = None
@@ -77,43 +78,41 @@ class SipMessage:
 
     # -- start line ---------------------------------------------------------------------------------------------
 
-    def _parse_start(self) -> tuple[str, str, int | None, str]:
-        """Method, request URI, status code, reason phrase."""
+    def _parse_start(self) -> StartLine:
         if self._start is None:
-            match = START_LINE.match(self.raw)
-            if match is None:
-                self._start = ("", "", None, "")
-            elif match["method"] is not None:
-                self._start = (_text(match["method"]), _text(match["uri"]), None, "")
-            else:
-                self._start = ("", "", int(match["status"]), _text(match["reason"] or b"").rstrip())
+            self._start = parse_start_line(self.raw) or _NO_START_LINE
         return self._start
 
     @property
     def start_line(self) -> str:
         """The first line, without its line end."""
-        end = self.raw.find(b"\n")
-        return _text(self.raw if end < 0 else self.raw[:end]).rstrip("\r\n")
+        end = self.raw.find(_newline(self.raw))
+        return decode(self.raw if end < 0 else self.raw[:end]).rstrip("\r\n")
 
     @property
     def method(self) -> str:
         """The method of a request; the empty string for a response."""
-        return self._parse_start()[0]
+        return self._parse_start().method
 
     @property
     def request_uri(self) -> Uri:
         """The Request-URI of a request."""
-        return parse_uri(self._parse_start()[1])
+        return parse_uri(self._parse_start().uri)
 
     @property
     def status(self) -> int | None:
         """The status code of a response; None for a request."""
-        return self._parse_start()[2]
+        return self._parse_start().status
 
     @property
     def reason(self) -> str:
         """The reason phrase of a response."""
-        return self._parse_start()[3]
+        return self._parse_start().reason
+
+    @property
+    def sip_version(self) -> str:
+        """The protocol version of the start line, `2.0` in every message that RFC 3261 allows."""
+        return self._parse_start().version
 
     @property
     def is_request(self) -> bool:
@@ -134,36 +133,42 @@ class SipMessage:
 
     # -- headers ------------------------------------------------------------------------------------------------
 
+    def _index(self) -> tuple[tuple[str, ...], array[int]]:
+        """The canonical names of the header lines, and three offsets for each: start, value start and end."""
+        if self._names is None or self._offsets is None:
+            self._names, self._offsets, self._body_start = _index_headers(self.raw)
+        return self._names, self._offsets
+
     @property
     def headers(self) -> list[Header]:
         """Every header line in order, duplicates and unknown ones included."""
-        if self._headers is None:
-            self._headers, self._body_start = _index_headers(self.raw)
-        return self._headers
+        return [self._header_at(index) for index in range(len(self._index()[0]))]
 
-    def _indexed(self) -> dict[str, list[Header]]:
-        if self._by_name is None:
-            by_name: dict[str, list[Header]] = {}
-            for header in self.headers:
-                by_name.setdefault(header.name, []).append(header)
-            self._by_name = by_name
-        return self._by_name
+    def _header_at(self, index: int) -> Header:
+        names, offsets = self._index()
+        start, value_start, end = offsets[3 * index : 3 * index + 3]
+        # A line without a colon has no value; all of it is its name as written.
+        written = self.raw[start:value_start].removesuffix(b":")
+        return Header(names[index], decode(written), start, value_start, end)
 
     def lines_of(self, name: str) -> list[Header]:
         """The header lines of a canonical name, in order."""
-        return self._indexed().get(name, [])
+        names = self._index()[0]
+        if name not in names:
+            return []
+        return [self._header_at(index) for index, other in enumerate(names) if other == name]
 
     def value_of(self, header: Header) -> str:
         """The value of one header line, unfolded (RFC 3261 §7.3.1)."""
-        value = _text(self.raw[header.value_start : header.end])
-        if "\n" in value or "\r" in value:
-            value = " ".join(piece.strip() for piece in value.replace("\r", "\n").split("\n") if piece.strip())
-        return value.strip()
+        return _unfold(self.raw[header.value_start : header.end])
 
     def header(self, name: str) -> str | None:
         """The value of the first header line of a canonical name; None where there is none."""
-        lines = self._indexed().get(name)
-        return self.value_of(lines[0]) if lines else None
+        names, offsets = self._index()
+        if name not in names:
+            return None
+        at = 3 * names.index(name)
+        return _unfold(self.raw[offsets[at + 1] : offsets[at + 2]])
 
     def values(self, name: str) -> list[str]:
         """All values of a header in order; comma-separated lists are split."""
@@ -178,13 +183,14 @@ class SipMessage:
 
     def line_number(self, offset: int) -> int:
         """The 1-based line within the message that holds a byte offset."""
-        return self.raw.count(b"\n", 0, offset) + 1
+        return self.raw.count(_newline(self.raw), 0, offset) + 1
 
     def line_text(self, offset: int) -> str:
         """The line that holds a byte offset, without its line end."""
-        start = self.raw.rfind(b"\n", 0, offset) + 1
-        end = self.raw.find(b"\n", offset)
-        return _text(self.raw[start : end if end >= 0 else len(self.raw)]).rstrip("\r")
+        newline = _newline(self.raw)
+        start = self.raw.rfind(newline, 0, offset) + 1
+        end = self.raw.find(newline, offset)
+        return decode(self.raw[start : end if end >= 0 else len(self.raw)]).rstrip("\r")
 
     @property
     def call_id(self) -> str:
@@ -218,8 +224,10 @@ class SipMessage:
     def top_via(self) -> Via:
         """The topmost Via value."""
         if self._top_via is None:
-            values = self.values("via")
-            self._top_via = parse_via(values[0] if values else "")
+            value = self.header("via") or ""
+            if not value or "," in value:
+                value = next(iter(self.values("via")), "")
+            self._top_via = parse_via(value)
         return self._top_via
 
     @property
@@ -245,10 +253,7 @@ class SipMessage:
     @property
     def content_length(self) -> int | None:
         """The declared length of the body in bytes; None where it is missing or no number."""
-        value = self.header("content-length")
-        if value is None or not (value.isascii() and value.isdigit()) or len(value) > 10:
-            return None
-        return int(value)
+        return parse_digits(self.header("content-length") or "", 9_999_999_999)
 
     @property
     def content_type(self) -> str:
@@ -260,8 +265,7 @@ class SipMessage:
     @property
     def body_start(self) -> int:
         """Offset of the first byte behind the empty line that ends the headers."""
-        if self._headers is None:
-            _ = self.headers
+        self._index()
         return self._body_start
 
     @property
@@ -275,49 +279,62 @@ class SipMessage:
 
 
 def canonical_name(written: bytes) -> str:
-    """The long form of a header name in lower case."""
+    """The long form of a header name in lower case; white space around it is ignored."""
     name = _CANONICAL.get(written)
     if name is None:
-        lowered = _text(written).strip().lower()
+        lowered = decode(written).strip().lower()
         name = COMPACT_FORMS.get(lowered, lowered)
-        if len(_CANONICAL) < 4096:
+        if len(_CANONICAL) < _CANONICAL_NAMES and len(written) <= 64:
             _CANONICAL[written] = name
     return name
 
 
-def _text(raw: bytes) -> str:
-    """UTF-8 where it is, Latin-1 byte for byte where it is not: nothing is lost, nothing raises."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+def _unfold(raw: bytes) -> str:
+    value = decode(raw)
+    if "\n" in value or "\r" in value:
+        return " ".join(piece.strip() for piece in value.replace("\r", "\n").split("\n") if piece.strip())
+    return value.strip()
 
 
-def _index_headers(raw: bytes) -> tuple[list[Header], int]:
+def _newline(raw: bytes) -> bytes:
+    """What ends the lines of the headers: LF with or without a CR before it, or a bare CR where a sender uses that."""
+    line_feed = raw.find(b"\n")
+    head = raw if line_feed < 0 else raw[:line_feed].rstrip(b"\r")
+    return b"\r" if b"\r" in head and (line_feed < 0 or b"\r\r" in head) else b"\n"
+
+
+def _index_headers(raw: bytes) -> tuple[tuple[str, ...], array[int], int]:
     """Find the header lines and the start of the body. Linear in the length of the message."""
-    headers: list[Header] = []
-    position = raw.find(b"\n") + 1
+    names: list[str] = []
+    offsets: list[int] = []
+    newline = _newline(raw)
     size = len(raw)
-    if position == 0:
-        return headers, size
+    position = raw.find(newline) + 1 or size
+    body_start = size
     while position < size:
-        line_end = raw.find(b"\n", position)
-        next_line = size if line_end < 0 else line_end + 1
-        end = size if line_end < 0 else line_end
+        end = raw.find(newline, position)
+        if end < 0:
+            end = next_line = size
+        else:
+            next_line = end + 1
         if end > position and raw[end - 1] == 13:
             end -= 1
         if end == position:
-            return headers, next_line
-        if raw[position] in b" \t" and headers:
-            last = headers[-1]
-            headers[-1] = Header(last.name, last.written, last.start, last.value_start, end)
+            body_start = next_line
+            break
+        if raw[position] in b" \t" and offsets:
+            offsets[-1] = end
         else:
             colon = raw.find(b":", position, end)
             if colon >= 0:
-                written = raw[position:colon]
-                headers.append(Header(canonical_name(written.rstrip(b" \t")), _text(written), position, colon + 1, end))
+                names.append(canonical_name(raw[position:colon]))
+                offsets += (position, colon + 1, end)
             else:
                 # A line without a colon is kept, nameless, so that nothing of the message is lost.
-                headers.append(Header("", _text(raw[position:end]), position, end, end))
+                names.append("")
+                offsets += (position, end, end)
         position = next_line
-    return headers, size
+    sequence = tuple(names)
+    if len(_NAME_SEQUENCES) < _CANONICAL_NAMES and len(sequence) <= 64:
+        sequence = _NAME_SEQUENCES.setdefault(sequence, sequence)
+    return sequence, array("I", offsets), body_start

@@ -1,10 +1,11 @@
-"""Session descriptions (RFC 8866) as values, read tolerantly: what does not parse is left out and named in `defects`."""
+"""Session descriptions (RFC 8866), read tolerantly: what does not parse is left out and named in `defects`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sip_ci.trace.digits import parse_digits
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
 
@@ -119,8 +120,9 @@ class MediaDescription:
     def rtcp_port(self) -> int:
         """The port of RTCP: `a=rtcp` (RFC 3605), else the RTP port where muxed, else the next one."""
         declared = (self.attribute("rtcp") or "").split(" ")[0]
-        if declared.isascii() and declared.isdigit() and len(declared) <= 5:
-            return int(declared)
+        port = parse_digits(declared, 65535)
+        if port is not None:
+            return port
         return self.port if self.rtcp_mux else self.port + 1
 
 
@@ -191,7 +193,7 @@ def parse_sdp(body: bytes, offset: int = 0) -> SessionDescription:
     connection = _connection(session_lines, defects)
     session_attributes = tuple(line for line in session_lines if line.type == "a")
     direction = _direction(session_attributes)
-    media = []
+    media: list[MediaDescription] = []
     for block in blocks:
         parsed = _media(len(media), block, connection, direction, session_attributes, defects)
         if parsed is not None:
@@ -255,8 +257,8 @@ def _media(
 ) -> MediaDescription | None:
     line = block[0]
     fields = line.value.split()
-    port_text = fields[1].partition("/")[0] if len(fields) > 1 else ""
-    if len(fields) < 3 or not (port_text.isascii() and port_text.isdigit()) or int(port_text[:9]) > 65535:
+    port = parse_digits(fields[1].partition("/")[0], 65535) if len(fields) > 1 else None
+    if len(fields) < 3 or port is None:
         defects.append((line, "a media line has a medium, a port up to 65535, a protocol and formats"))
         return None
     attributes = tuple(entry for entry in block[1:] if entry.type == "a")
@@ -264,7 +266,7 @@ def _media(
     direction = _direction(attributes) or session_direction or Direction.SENDRECV
     formats = tuple(fields[3:])
     return MediaDescription(
-        index, fields[0].lower(), int(port_text), fields[2], formats, line, connection, direction,
+        index, fields[0].lower(), port, fields[2], formats, line, connection, direction,
         _encodings(formats, attributes, fields[0].lower(), defects), attributes, session_attributes,
     )  # fmt: skip
 
@@ -276,23 +278,24 @@ def _encodings(
     if media not in ("audio", "video", "text"):
         return encodings
     for format_ in formats:
-        if format_.isascii() and format_.isdigit() and len(format_) <= 3:
-            static = STATIC_PAYLOAD_TYPES.get(int(format_))
-            if static is not None:
-                encodings[int(format_)] = static
+        number = parse_digits(format_, 127)
+        static = STATIC_PAYLOAD_TYPES.get(number) if number is not None else None
+        if number is not None and static is not None:
+            encodings[number] = static
     for line in attributes:
         name, _, value = line.value.partition(":")
         if name.strip().lower() != "rtpmap":
             continue
-        payload_type, _, mapping = value.strip().partition(" ")
-        parts = mapping.strip().split("/")
-        if not (payload_type.isascii() and payload_type.isdigit() and len(payload_type) <= 3 and len(parts) >= 2):
+        type_text, _, mapping = value.strip().partition(" ")
+        payload_type = parse_digits(type_text, 127)
+        parts = mapping.strip().split("/", 3)
+        if payload_type is None or len(parts) < 2:
             defects.append((line, "an rtpmap has a payload type and <encoding>/<clock rate>"))
             continue
-        clock = parts[1].strip()
-        if not (clock.isascii() and clock.isdigit() and 0 < int(clock[:9]) <= 10_000_000):
+        clock = parse_digits(parts[1].strip(), 10_000_000)
+        if not clock:
             defects.append((line, "the clock rate of an rtpmap is a positive number"))
             continue
-        channels = int(parts[2]) if len(parts) > 2 and parts[2].strip().isdigit() and len(parts[2]) < 3 else 1
-        encodings[int(payload_type)] = Encoding(parts[0].strip(), int(clock), channels)
+        channels = (parse_digits(parts[2].strip(), 99) if len(parts) > 2 else None) or 1
+        encodings[payload_type] = Encoding(parts[0].strip(), clock, channels)
     return encodings

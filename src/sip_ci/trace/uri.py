@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-_PERCENT = "%"
+from sip_ci.trace.digits import parse_digits
+
+CACHED_LENGTH = 512
+"""Longer texts, in characters, are parsed anew each time: a cache must not hold what a sender chose to make huge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +104,15 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
 
 
 def _port(text: str) -> int | None:
-    text = text.strip()
-    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535:
-        return int(text)
-    return None
+    return parse_digits(text.strip(), 65535)
 
 
-@lru_cache(maxsize=65536)
 def parse_uri(text: str) -> Uri:
     """Parse a URI tolerantly; anything at all becomes a `Uri` whose `text` is the input."""
+    return _parse_uri_cached(text) if len(text) <= CACHED_LENGTH else _parse_uri(text)
+
+
+def _parse_uri(text: str) -> Uri:
     stripped = text.strip()
     scheme, colon, rest = stripped.partition(":")
     if not colon:
@@ -126,3 +129,6 @@ def parse_uri(text: str) -> Uri:
     hostport, _, parameters = hostpart.partition(";")
     host, port = parse_host_port(hostport)
     return Uri(text, scheme, user, password, host, port, split_parameters(parameters), headers)
+
+
+_parse_uri_cached = lru_cache(maxsize=16_384)(_parse_uri)
