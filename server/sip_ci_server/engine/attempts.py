@@ -1,0 +1,97 @@
+"""Authentication: the requests that one client sent to get one thing done, challenges and retries included (RFC 3261 §22)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sip_ci.trace.message import SipMessage
+from sip_ci_server.engine.transactions import Transaction, Transactions
+
+_PARAMETER = re.compile(r'([A-Za-z][\w-]{0,40})\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The parameters of a WWW-Authenticate, Proxy-Authenticate, Authorization or Proxy-Authorization header."""
+
+    scheme: str
+    """Lower case: `digest`, `basic` …"""
+    parameters: dict[str, str]
+    """Names in lower case, quotes removed."""
+
+    def get(self, name: str) -> str:
+        """A parameter, or the empty string."""
+        return self.parameters.get(name, "")
+
+
+def parse_credentials(value: str) -> Challenge:
+    """Parse a challenge or credentials (RFC 7616 §3.3, §3.4)."""
+    scheme, _, rest = value.strip().partition(" ")
+    parameters = {name.lower(): text.strip('"') for name, text in _PARAMETER.findall(rest[:8192])}
+    return Challenge(scheme.lower(), parameters)
+
+
+def credentials_of(request: SipMessage) -> list[Challenge]:
+    """The credentials that a request carries."""
+    lines = [*request.lines_of("authorization"), *request.lines_of("proxy-authorization")]
+    return [parse_credentials(request.value_of(line)) for line in lines]
+
+
+def challenges_of(response: SipMessage) -> list[Challenge]:
+    """The challenges that a response carries."""
+    lines = [*response.lines_of("www-authenticate"), *response.lines_of("proxy-authenticate")]
+    return [parse_credentials(response.value_of(line)) for line in lines]
+
+
+def is_challenge(response: SipMessage | None) -> bool:
+    """Whether a response asks for credentials: 401 or 407."""
+    return response is not None and response.status in (401, 407)
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """The transactions of one method in one Call-ID on one hop, up to and with the first that is not challenged."""
+
+    transactions: list[Transaction]
+
+    @property
+    def first(self) -> Transaction:
+        """The first transaction."""
+        return self.transactions[0]
+
+    @property
+    def last(self) -> Transaction:
+        """The last transaction."""
+        return self.transactions[-1]
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID."""
+        return self.first.call_id
+
+    @property
+    def challenged(self) -> list[Transaction]:
+        """The transactions that ended in 401 or 407."""
+        return [item for item in self.transactions if is_challenge(item.final)]
+
+
+def build_attempts(transactions: Transactions) -> list[Attempt]:
+    """Group transactions into attempts. ACK and CANCEL cannot be challenged (RFC 3261 §22.1, §9.1) and make none."""
+    open_attempts: dict[tuple[str, ...], Attempt] = {}
+    attempts: list[Attempt] = []
+    for transaction in transactions:
+        if transaction.method in ("ACK", "CANCEL"):
+            continue
+        request = transaction.request
+        key = (
+            transaction.call_id, transaction.method, transaction.source_node, transaction.destination_node,
+            request.from_.tag, request.to.tag,
+        )  # fmt: skip
+        attempt = open_attempts.get(key)
+        if attempt is None or not is_challenge(attempt.last.final):
+            attempt = Attempt([])
+            attempts.append(attempt)
+            open_attempts[key] = attempt
+        attempt.transactions.append(transaction)
+    return attempts

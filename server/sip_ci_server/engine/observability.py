@@ -1,0 +1,129 @@
+"""What a trace can and cannot show: the policy behind every check that argues from silence (F1 to F6 of the catalogue).
+
+A missing message is a fault only where it would have been seen: the capture ran long enough after it was due (F1), it
+holds packets in that direction at all (F2), and nothing says that packets were lost on the way to the file (F5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.observation import Clock, Transport
+from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
+from sip_ci_server.engine.addresses import Scope, same_address, same_subnet, scope_of
+from sip_ci_server.engine.nodes import Nodes
+
+T1 = 0.5
+"""The round-trip estimate in seconds that SIP's timers build on (RFC 3261 §17.1.1.1)."""
+T2 = 4.0
+"""The longest retransmission interval in seconds of non-INVITE requests and INVITE responses (§17.1.2.2)."""
+TIMER_B = 64 * T1
+"""Seconds after which a client transaction gives up (timers B, F and H)."""
+
+
+class Observability:
+    """Answers what could have been seen."""
+
+    def __init__(self, trace: Trace, messages: Sequence[SipMessage], nodes: Nodes) -> None:
+        self._trace = trace
+        self._nodes = nodes
+        times = [message.observation.time for message in messages if message.observation.time is not None]
+        first, last = trace.facts.first_time, trace.facts.last_time
+        self.starts: float | None = min([*times[:1], *([first] if first is not None else [])], default=None)
+        """When the trace begins, in seconds by its clock."""
+        self.ends: float | None = max([*times[-1:], *([last] if last is not None else [])], default=None)
+        """When the trace ends."""
+        self._hosts_sending = {source for source, _ in trace.facts.host_pairs}
+        self._pairs = set(trace.facts.host_pairs)
+        for message in messages:
+            source, destination = message.observation.source, message.observation.destination
+            if source is not None and destination is not None:
+                self._pairs.add((source.host, destination.host))
+                self._hosts_sending.add(source.host)
+        self._advertising = len(trace.media) > 0
+
+    @property
+    def origin(self) -> TraceOrigin:
+        """Who wrote the trace."""
+        return self._trace.origin
+
+    @property
+    def timed(self) -> bool:
+        """Whether times are known, so that intervals can be judged."""
+        return self._trace.clock is not Clock.ORDINAL
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the capturing program lost packets, or bytes of a TCP connection are missing (F5)."""
+        return self._trace.facts.dropped_packets > 0 or any(
+            notice.kind is NoticeKind.TCP_GAP for notice in self._trace.notices
+        )
+
+    @property
+    def media_visible(self) -> bool:
+        """Whether media would be in the trace: some RTP is (F4). Logs and filtered captures hold none."""
+        return self._trace.origin is TraceOrigin.CAPTURE and len(self._trace.media) > 0
+
+    @property
+    def media_reason(self) -> str:
+        """Why media cannot be judged; empty where it can."""
+        if self._trace.origin is not TraceOrigin.CAPTURE:
+            return "a log holds no media"
+        return "" if self.media_visible else "the trace holds no RTP"
+
+    def window_after(self, time: float | None) -> float | None:
+        """Seconds between a time and the end of the trace; None where times are unknown (F1)."""
+        if time is None or self.ends is None or not self.timed:
+            return None
+        return self.ends - time
+
+    def would_show(self, time: float | None, seconds: float) -> bool:
+        """Whether the trace goes on for at least `seconds` after `time`, so that silence there means something."""
+        window = self.window_after(time)
+        return window is not None and window >= seconds
+
+    def sees_reverse(self, message: SipMessage) -> bool:
+        """Whether packets from the message's destination back to its source are in the trace at all (F2).
+
+        A program's log holds both directions of what it sent and received.
+        """
+        if self._trace.origin is TraceOrigin.LOG:
+            return True
+        source, destination = message.observation.source, message.observation.destination
+        if source is None or destination is None:
+            return False
+        if source.host == destination.host:
+            # On one host, host pairs say nothing: any message the other way shows that both directions were captured.
+            return (destination.host, source.host) in self._pairs
+        return (destination.host, source.host) in self._pairs
+
+    def ever_sends(self, host: str) -> bool:
+        """Whether any packet from this host is in the trace."""
+        return host in self._hosts_sending
+
+    def unreachable_for(self, address: str, receiver: str, sender: str) -> bool:
+        """Whether an advertised private address cannot be reached from where it was sent (F3).
+
+        True where the address is private and its receiver is public, or where the address is no neighbour of any host
+        in the trace, is not the sender's own, and never sends a packet. Inside one lab, private addresses are normal.
+        """
+        scope = scope_of(address)
+        if scope not in (Scope.PRIVATE, Scope.SHARED):
+            return False
+        if same_address(address, sender) and scope_of(receiver) is not Scope.PUBLIC:
+            return False
+        if self.ever_sends(address):
+            # The capture sees this host itself, so the capture point shares its realm; the receiver may still not.
+            return scope_of(receiver) is Scope.PUBLIC and scope_of(sender) is Scope.PUBLIC
+        receiver_scope = scope_of(receiver)
+        if receiver_scope is Scope.PUBLIC:
+            return True
+        if receiver_scope in (Scope.NAME, Scope.UNSPECIFIED, Scope.LOOPBACK):
+            return False
+        hosts = self._hosts_sending | {destination for _, destination in self._pairs}
+        return scope_of(sender) is Scope.PUBLIC or not any(same_subnet(address, host) for host in hosts)
+
+    def retransmits(self, transport: Transport) -> bool:
+        """Whether SIP itself repeats a lost message on this transport; an unknown one counts as UDP."""
+        return not transport.reliable

@@ -1,0 +1,153 @@
+"""Sequence, loss and jitter arithmetic of RTP over numpy columns (RFC 3550 §6.4.1, appendix A)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+MAXIMUM_DROPOUT = 3000
+"""A larger step forward in sequence numbers is a restart, not a loss (RFC 3550 A.1, MAX_DROPOUT)."""
+MAXIMUM_MISORDER = 100
+"""A larger step backward is a restart, not a reordering (RFC 3550 A.1, MAX_MISORDER)."""
+_BLOCK = 128
+_GAIN = 1.0 / 16.0
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What of a stream did not arrive."""
+
+    received: int
+    """Packets, duplicates not counted."""
+    expected: int
+    runs: npt.NDArray[np.int64]
+    """The length in packets of each run of losses, in order."""
+    reordered: int
+    duplicates: int
+
+    @property
+    def lost(self) -> int:
+        """Packets that never arrived."""
+        return self.expected - self.received
+
+    @property
+    def percent(self) -> float:
+        """Lost packets in percent of the expected."""
+        return 100.0 * self.lost / self.expected if self.expected else 0.0
+
+    @property
+    def longest_run(self) -> int:
+        """The longest run of losses, in packets."""
+        return int(self.runs.max()) if len(self.runs) else 0
+
+    @property
+    def burst_ratio(self) -> float:
+        """Mean observed run of losses over the mean run that random loss of this rate gives; at least 1 (ITU-T G.107 §3.5)."""
+        if not len(self.runs) or not self.expected:
+            return 1.0
+        random_run = 1.0 / (1.0 - self.lost / self.expected) if self.lost < self.expected else float("inf")
+        return max(1.0, float(self.runs.mean()) / random_run)
+
+
+def extended_sequence(sequence: npt.NDArray[np.uint16]) -> tuple[IntArray, IntArray]:
+    """Unwrap 16-bit sequence numbers in order of arrival.
+
+    Returns the extended numbers and, for each packet, the number of the segment that it belongs to: a sender that restarts
+    its numbering begins a new segment, whose gap to the old one is no loss (RFC 3550 A.1).
+    """
+    if len(sequence) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    steps = np.diff(sequence.astype(np.int64))
+    steps = ((steps + 32768) & 0xFFFF) - 32768
+    extended = np.concatenate(([0], np.cumsum(steps))) + int(sequence[0])
+    jump = (steps > MAXIMUM_DROPOUT) | (steps < -MAXIMUM_MISORDER)
+    # A single stray packet jumps away and back; two jumps in a row that cancel are no restart.
+    if jump.any():
+        places = np.flatnonzero(jump)
+        for place in places:
+            back = place + 1
+            if back < len(steps) and jump[back] and abs(int(steps[place] + steps[back])) <= MAXIMUM_MISORDER:
+                jump[place] = jump[back] = False
+    segment = np.concatenate(([0], np.cumsum(jump))).astype(np.int64)
+    return extended, segment
+
+
+def loss_of(extended: IntArray, segment: IntArray) -> Loss:
+    """Count losses over all segments (RFC 3550 A.3)."""
+    received = expected = reordered = duplicates = 0
+    runs: list[IntArray] = []
+    for number in range(int(segment[-1]) + 1 if len(segment) else 0):
+        part = extended[segment == number] if segment[-1] else extended
+        unique = np.unique(part)
+        gaps = np.diff(unique)
+        # A stray packet far from the rest is no stretch of losses.
+        stray = gaps > MAXIMUM_DROPOUT
+        runs.append(gaps[(gaps > 1) & ~stray] - 1)
+        received += len(unique)
+        expected += int(unique[-1] - unique[0]) + 1 - int((gaps[stray] - 1).sum())
+        duplicates += len(part) - len(unique)
+        reordered += int((np.diff(part) < 0).sum())
+    return Loss(received, expected, np.concatenate(runs) if runs else np.zeros(0, np.int64), reordered, duplicates)
+
+
+def in_order(extended: IntArray, segment: IntArray) -> npt.NDArray[np.bool_]:
+    """Which packets are newer than all before them in their segment."""
+    if len(extended) == 0:
+        return np.zeros(0, bool)
+    # Segments are made disjoint so that one running maximum serves all of them.
+    shifted = extended + segment * (1 << 40)
+    highest = np.maximum.accumulate(shifted)
+    newer = np.ones(len(extended), bool)
+    newer[1:] = shifted[1:] > highest[:-1]
+    return newer
+
+
+def jitter_of(time_ns: IntArray, timestamp: npt.NDArray[np.uint32], clock_rate: int, restart: npt.NDArray[np.bool_]) -> FloatArray:
+    """The running interarrival jitter in seconds after each packet (RFC 3550 §6.4.1 and A.8).
+
+    `restart` marks packets whose distance to the one before says nothing (a new segment). Equals the sequential formula
+    J += (|D| - J) / 16; computed in blocks because the recursion is linear.
+    """
+    if len(time_ns) < 2:
+        return np.zeros(len(time_ns))
+    arrival = np.diff(time_ns) / 1e9
+    ticks = np.diff(timestamp.astype(np.int64))
+    ticks = ((ticks + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+    media = ticks / clock_rate
+    difference = np.abs(arrival - media)
+    ignore = restart[1:] | (np.abs(media) > 10.0)
+    active = np.flatnonzero(~ignore)
+    filtered = _smooth(difference[active])
+    result = np.zeros(len(time_ns))
+    result[active + 1] = filtered
+    if ignore.any():
+        # Where a packet says nothing the jitter stays what it was.
+        holder = np.zeros(len(time_ns), np.int64)
+        holder[active + 1] = active + 1
+        result = result[np.maximum.accumulate(holder)]
+    return result
+
+
+def _smooth(values: FloatArray) -> FloatArray:
+    size = len(values)
+    if size == 0:
+        return values
+    decay = 1.0 - _GAIN
+    blocks = -(-size // _BLOCK)
+    padded = np.zeros(blocks * _BLOCK)
+    padded[:size] = values
+    powers = decay ** np.arange(_BLOCK)
+    kernel = np.tril(powers[np.abs(np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK)))])
+    partial = _GAIN * (padded.reshape(blocks, _BLOCK) @ kernel.T)
+    carry = 0.0
+    fade = decay ** np.arange(1, _BLOCK + 1)
+    for index in range(blocks):
+        partial[index] += carry * fade
+        carry = float(partial[index, -1])
+    smoothed: FloatArray = partial.reshape(-1)[:size]
+    return smoothed

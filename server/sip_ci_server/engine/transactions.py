@@ -1,0 +1,192 @@
+"""SIP transactions as a trace shows them (RFC 3261 §17): a request, its retransmissions, and its responses.
+
+A transaction is what one element did on one hop: its key is the top Via's branch and sent-by, the method, and the
+Call-ID (test tools repeat branches between runs). Without the magic cookie the older matching applies (§17.2.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.observation import Endpoint, Transport
+from sip_ci_server.engine.nodes import Node, Nodes
+
+_COOKIE = "z9hG4bK"
+
+
+class Transaction:
+    """A request with everything that belongs to it on its hop."""
+
+    __slots__ = (
+        "acks", "cancelled_by", "destination", "destination_node", "method", "number", "requests", "responses",
+        "source", "source_node",
+    )  # fmt: skip
+
+    def __init__(self, request: SipMessage, nodes: Nodes) -> None:
+        self.method = request.method
+        self.requests: list[SipMessage] = [request]
+        """Every send of the request in order: the first, then its retransmissions."""
+        self.responses: list[SipMessage] = []
+        """Every response in order, retransmissions included."""
+        self.acks: list[SipMessage] = []
+        """The ACKs of an INVITE: those of this transaction (non-2xx), and those of the dialog for a 2xx."""
+        self.cancelled_by: Transaction | None = None
+        """The CANCEL of an INVITE."""
+        self.number = -1
+        self.source: Endpoint | None = request.observation.source
+        self.destination: Endpoint | None = request.observation.destination
+        self.source_node: Node = nodes.source(request)
+        self.destination_node: Node = nodes.destination(request)
+
+    def __repr__(self) -> str:
+        return f"<Transaction {self.method} {self.source}->{self.destination} {[r.status for r in self.responses]}>"
+
+    @property
+    def request(self) -> SipMessage:
+        """The first send."""
+        return self.requests[0]
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID."""
+        return self.request.call_id
+
+    @property
+    def transport(self) -> Transport:
+        """What carried the request."""
+        return self.request.observation.transport
+
+    @property
+    def time(self) -> float | None:
+        """When the request was first sent, in seconds by the trace's clock."""
+        return self.request.observation.time
+
+    @property
+    def provisionals(self) -> list[SipMessage]:
+        """The 1xx responses."""
+        return [response for response in self.responses if (response.status or 0) < 200]
+
+    @property
+    def finals(self) -> list[SipMessage]:
+        """The responses of 200 and above, retransmissions included."""
+        return [response for response in self.responses if (response.status or 0) >= 200]
+
+    @property
+    def final(self) -> SipMessage | None:
+        """The first final response."""
+        return next((response for response in self.responses if (response.status or 0) >= 200), None)
+
+    @property
+    def success(self) -> SipMessage | None:
+        """The first 2xx response."""
+        return next((response for response in self.responses if 200 <= (response.status or 0) < 300), None)
+
+    @property
+    def is_initial(self) -> bool:
+        """Whether the request stands outside a dialog: its To has no tag."""
+        return not self.request.to.tag
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether a CANCEL for this INVITE was seen."""
+        return self.cancelled_by is not None
+
+
+class Transactions(Sequence[Transaction]):
+    """All transactions of a trace in the order of their requests, and the responses without a request."""
+
+    def __init__(self, items: list[Transaction], unmatched: list[SipMessage], two_hundred_acks: list[SipMessage]) -> None:
+        self._items = items
+        self.unmatched = unmatched
+        """Responses whose request is not in the trace."""
+        self.acks_of_2xx = two_hundred_acks
+        """ACK requests that are no part of an INVITE transaction: they acknowledge a 2xx end to end."""
+
+    def __getitem__(self, index: int) -> Transaction:  # type: ignore[override]
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def build_transactions(messages: Iterable[SipMessage], nodes: Nodes) -> Transactions:
+    """Sort messages (copies already folded) into transactions; linear in their number."""
+    items: list[Transaction] = []
+    by_key: dict[tuple[str, ...], list[Transaction]] = {}
+    unmatched: list[SipMessage] = []
+    acks: list[SipMessage] = []
+    for message in messages:
+        if message.is_request:
+            if message.method == "ACK":
+                owner = _owner_of_ack(message, by_key, nodes)
+                if owner is None:
+                    acks.append(message)
+                else:
+                    owner.acks.append(message)
+                continue
+            key = _key(message, message.method)
+            existing = by_key.setdefault(key, [])
+            owner = _same_hop(existing, message, nodes)
+            if owner is not None:
+                owner.requests.append(message)
+                continue
+            transaction = Transaction(message, nodes)
+            transaction.number = len(items)
+            items.append(transaction)
+            existing.append(transaction)
+        elif message.is_response:
+            owner = _owner_of_response(message, by_key, nodes)
+            if owner is None:
+                unmatched.append(message)
+            else:
+                owner.responses.append(message)
+    _attach_cancels(items, by_key)
+    return Transactions(items, unmatched, acks)
+
+
+def _key(message: SipMessage, method: str) -> tuple[str, ...]:
+    via = message.top_via
+    branch = via.branch
+    if branch.startswith(_COOKIE) and len(branch) > len(_COOKIE):
+        return (branch, via.host, str(via.port or 0), method, message.call_id, str(message.cseq.number))
+    return ("", via.host, str(via.port or 0), method, message.call_id, str(message.cseq.number), message.from_.tag)
+
+
+def _same_hop(candidates: list[Transaction], request: SipMessage, nodes: Nodes) -> Transaction | None:
+    """The transaction that this request is a retransmission of: the same hop, or the same bytes seen elsewhere."""
+    source, destination = nodes.source(request), nodes.destination(request)
+    for candidate in candidates:
+        if candidate.source_node == source and candidate.destination_node == destination:
+            return candidate
+    return None
+
+
+def _owner_of_response(response: SipMessage, by_key: dict[tuple[str, ...], list[Transaction]], nodes: Nodes) -> Transaction | None:
+    candidates = by_key.get(_key(response, response.cseq.method))
+    if not candidates:
+        return None
+    if len(candidates) == 1:
+        return candidates[0]
+    source = nodes.source(response)
+    return next((item for item in candidates if item.destination_node == source), candidates[0])
+
+
+def _owner_of_ack(ack: SipMessage, by_key: dict[tuple[str, ...], list[Transaction]], nodes: Nodes) -> Transaction | None:
+    """The INVITE transaction that an ACK belongs to by its branch: only non-2xx finals are acknowledged so (§17.1.1.3)."""
+    for candidate in by_key.get(_key(ack, "INVITE"), ()):
+        if candidate.source_node == nodes.source(ack) or ack.observation.source is None:
+            final = candidate.final
+            # Some agents reuse the branch for the ACK of a 2xx; that ACK is the dialog's, not the transaction's.
+            return None if final is not None and 200 <= (final.status or 0) < 300 else candidate
+    return None
+
+
+def _attach_cancels(items: list[Transaction], by_key: dict[tuple[str, ...], list[Transaction]]) -> None:
+    for item in items:
+        if item.method != "CANCEL":
+            continue
+        for invite in by_key.get(_key(item.request, "INVITE"), ()):
+            if invite.source_node == item.source_node and invite.cancelled_by is None:
+                invite.cancelled_by = item
+                break

@@ -1,0 +1,71 @@
+"""The E-model's estimate of listening quality (ITU-T G.107), and how far its inputs are published values.
+
+Only loss enters: a trace at one point cannot know the mouth-to-ear delay, so the delay impairment is zero and the
+result is a listening quality (MOS-LQ). Values without a published equipment impairment are marked as not grounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_RATING = 93.2
+"""R with every parameter at its default (ITU-T G.107 table 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Impairment:
+    """A codec's equipment impairment (ITU-T G.113 appendix I)."""
+
+    equipment: float
+    """Ie, on the R scale."""
+    robustness: float
+    """Bpl, the packet-loss robustness factor in percent."""
+
+
+# G.711 stands without packet-loss concealment: the trace cannot know whether the receiver conceals.
+NARROWBAND: dict[str, Impairment] = {
+    "PCMU": Impairment(0.0, 4.3),
+    "PCMA": Impairment(0.0, 4.3),
+    "G729": Impairment(11.0, 19.0),
+    "G723": Impairment(15.0, 16.1),
+}
+"""Ie and Bpl of the narrowband codecs that have both (G.729A and G.723.1 at 6.3 kbit/s, each with voice activity detection)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeanOpinionScore:
+    """An estimate of how the stream sounds."""
+
+    value: float
+    """1.0 to 4.5."""
+    grounded: bool
+    """Whether the codec's impairment is a published one."""
+    model: str
+
+
+def rating(loss_percent: float, burst_ratio: float, impairment: Impairment) -> float:
+    """The transmission rating R: `93.2 - Ie,eff` with `Ie,eff = Ie + (95 - Ie) * Ppl / (Ppl / BurstR + Bpl)` (G.107 §7.5)."""
+    if loss_percent <= 0:
+        return DEFAULT_RATING - impairment.equipment
+    effective = impairment.equipment + (95 - impairment.equipment) * loss_percent / (
+        loss_percent / max(1.0, burst_ratio) + impairment.robustness
+    )
+    return DEFAULT_RATING - effective
+
+
+def opinion_of_rating(value: float) -> float:
+    """The mean opinion score of a rating R (G.107 annex B)."""
+    if value <= 0:
+        return 1.0
+    if value >= 100:
+        return 4.5
+    return max(1.0, 1 + 0.035 * value + 7e-6 * value * (value - 60) * (100 - value))
+
+
+def estimate(codec: str, loss_percent: float, burst_ratio: float) -> MeanOpinionScore | None:
+    """Estimate the score of a stream; None for a codec without narrowband impairment values."""
+    impairment = NARROWBAND.get(codec.upper())
+    if impairment is None:
+        return None
+    score = opinion_of_rating(rating(loss_percent, burst_ratio, impairment))
+    return MeanOpinionScore(round(score, 2), grounded=True, model="ITU-T G.107 (MOS-LQ, narrowband)")
