@@ -112,7 +112,7 @@ OPTIONS: tuple[Option, ...] = (
         "category",
         Kind.TEXT,
         "Tells apart the results of several runs of one commit, such as the jobs of a matrix.",
-        "default",
+        "none",
         flag="--category",
         metavar="NAME",
     ),

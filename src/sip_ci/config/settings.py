@@ -138,8 +138,8 @@ class FileSettings(BaseModel):
     endpoints: Annotated[tuple[Text, ...], Field(max_length=64)] = Field(
         default=(), description="Labels for hosts, in the order in which they first appear in the trace."
     )
-    category: Annotated[Text, AfterValidator(_check_category)] = Field(
-        default="default", description="Tells apart the results of several runs of one commit."
+    category: Annotated[str, Field(max_length=255), AfterValidator(_check_category)] = Field(
+        default="", description="Tells apart the results of several runs of one commit."
     )
     anchor: Text | None = Field(
         default=None, description="The file at which findings appear that have no better place, relative to this file."
