@@ -1,0 +1,131 @@
+"""Test calls between two SIPp processes on hosts of their own, recorded as a capture and as SIPp's own log."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from tests.support.capture import recorded
+from tests.support.network import Host, Network
+from tests.support.sipp import Sipp, finish
+from tests.support.speech import write_speech
+
+CALLER = "203.0.113.10"
+CALLEE = "198.51.100.20"
+CALLER_IPV6 = "2001:db8:1::10"
+CALLEE_IPV6 = "2001:db8:2::20"
+CALLER_SSRC = 0x1A2B3C4D
+CALLEE_SSRC = 0x5E6F7081
+_LINGER_SECONDS = 0.7
+_STOP_SECONDS = 1.0
+
+
+class Side(Enum):
+    """One side of a call, or the router between them."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+    ROUTER = "router"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one test call is made of; the values left out make a healthy one."""
+
+    caller: str = "caller"
+    """The scenario of the calling side."""
+    callee: str | None = "callee"
+    """The scenario of the called side; None: nobody is there."""
+    talk: float = 1.5
+    """Length of the pauses in the caller's scenario, in seconds."""
+    callee_talk: float | None = None
+    """Length of the pauses in the callee's scenario, where it differs."""
+    caller_keys: dict[str, str] = field(default_factory=dict)
+    callee_keys: dict[str, str] = field(default_factory=dict)
+    caller_arguments: tuple[str, ...] = ()
+    callee_arguments: tuple[str, ...] = ()
+    transport: str = "u1"
+    caller_address: str = CALLER
+    callee_address: str = CALLEE
+    nat: str = ""
+    """The outside address of a NAT in front of the caller."""
+    dropped: tuple[tuple[str, ...], ...] = ()
+    """`iptables` matches of what the router drops."""
+    recorded_at: Side = Side.CALLER
+    capture_filter: str = ""
+    calls: int = 1
+    rate: int = 10
+    timeout: float = 25.0
+    """When SIPp gives up on the call, in seconds."""
+    linger: float = _LINGER_SECONDS
+    """How long the recording goes on after the call, in seconds."""
+    logged_by: Side = Side.CALLER
+    callee_speech: float | None = None
+    """Length of the speech that the callee plays, in seconds, where it is not as long as `talk`."""
+
+
+def place(call: Call, folder: Path) -> tuple[Path, Path]:
+    """Makes the call; returns the capture and the log of the same call. Raises RuntimeError where a tool fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    capture, log = folder / "call.pcap", folder / "call.log"
+    folders = {side: folder / side.value for side in (Side.CALLER, Side.CALLEE)}
+    for side, ssrc in ((Side.CALLER, CALLER_SSRC), (Side.CALLEE, CALLEE_SSRC)):
+        folders[side].mkdir(exist_ok=True)
+        if "rtp" in call.caller or call.callee in {"callee-rtp", "callee-early-media"}:
+            longer = call.callee_speech if side is Side.CALLEE else None
+            write_speech(folders[side] / "speech.pcap", call.talk if longer is None else longer, ssrc)
+    with Network() as network, ExitStack() as running:
+        hosts = {
+            Side.CALLER: network.host("caller", call.caller_address),
+            Side.CALLEE: network.host("callee", call.callee_address),
+            Side.ROUTER: network.router,
+        }
+        if call.nat:
+            network.translate(hosts[Side.CALLER], call.nat)
+        for match in call.dropped:
+            network.drop(*match)
+        where = hosts[call.recorded_at]
+        interface = "any" if call.recorded_at is Side.ROUTER else "eth0"
+        with recorded(capture, where, interface, call.capture_filter):
+            _run(call, hosts, folders, running)
+            time.sleep(call.linger)
+    (folders[call.logged_by] / "messages.log").replace(log)
+    return capture, log
+
+
+def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path], running: ExitStack) -> None:
+    address = f"[{call.callee_address}]" if ":" in call.callee_address else call.callee_address
+    if call.callee:
+        called = Sipp(
+            call.callee,
+            hosts[Side.CALLEE],
+            call.callee_address,
+            folders[Side.CALLEE],
+            log="messages.log",
+            calls=call.calls,
+            talk=call.callee_talk if call.callee_talk is not None else call.talk,
+            timeout=call.timeout,
+            transport=call.transport,
+            keys=call.callee_keys,
+            arguments=call.callee_arguments,
+        ).start()
+        running.callback(finish, called, _STOP_SECONDS)
+    calling = Sipp(
+        call.caller,
+        hosts[Side.CALLER],
+        call.caller_address,
+        folders[Side.CALLER],
+        remote=f"{address}:5060",
+        log="messages.log",
+        calls=call.calls,
+        rate=call.rate,
+        talk=call.talk,
+        timeout=call.timeout,
+        transport=call.transport,
+        keys=call.caller_keys,
+        arguments=call.caller_arguments,
+    ).start()
+    finish(calling, call.timeout + _STOP_SECONDS)

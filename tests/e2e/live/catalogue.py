@@ -1,0 +1,342 @@
+"""The calls that are made: what is done in each, and which checks its capture and its log must show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.live.calls import CALLEE_IPV6, CALLER, CALLER_IPV6, Call, Side, place
+from tests.support.sipp import audio
+
+PRIVATE_ADDRESS = "192.168.1.100"
+"""An address of nobody in these calls."""
+_PCMA = "8 PCMA/8000"
+_PCMU = "0 PCMU/8000"
+_G729 = "18 G729/8000"
+_RTP = {"caller": "caller-rtp", "callee": "callee-rtp"}
+_MANY_FORMATS = "\r\n".join(f"a=fmtp:0 x-padding-{number}={'0123456789' * 12}" for number in range(16))
+"""Attributes that make an offer larger than a packet."""
+_VIDEO = audio(_PCMU) + "\r\nm=video 6002 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 packetization-mode=1"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One call and what must be found in what it leaves behind."""
+
+    name: str
+    what: str
+    """What was done, in one line."""
+    call: Call
+    capture_checks: frozenset[str] = frozenset()
+    """Checks that the capture must show; none means that the call is healthy."""
+    log_checks: frozenset[str] | None = frozenset()
+    """Checks that the caller's or callee's log must show; None where the log is not kept."""
+
+    capture_suffix: str = ".pcap"
+
+    @property
+    def programs(self) -> str:
+        """Which programs made the call, in a few words."""
+        called = f"`{self.call.callee}.xml`" if self.call.callee else "nobody"
+        return f"SIPp `{self.call.caller}.xml` → {called}"
+
+    def record(self, folder: Path) -> tuple[Path, Path]:
+        """Makes the call; returns the capture and the log."""
+        return place(self.call, folder)
+
+
+def healthy(name: str, what: str, call: Call, *, log: bool = True) -> Case:
+    """A call in which nothing is wrong."""
+    return Case(f"healthy-{name}", what, call, log_checks=frozenset() if log else None)
+
+
+def broken(name: str, what: str, call: Call, *checks: str, log: tuple[str, ...] | None = None) -> Case:
+    """A call in which something is; `log` are the checks of its log where they are fewer."""
+    return Case(name, what, call, frozenset(checks), frozenset(checks if log is None else log))
+
+
+def capture_only(case: Case) -> Case:
+    """The same call, of which the log says nothing worth keeping."""
+    return Case(case.name, case.what, case.call, case.capture_checks, None)
+
+
+_HEALTHY = (
+    healthy("call", "A call of 1.5 s without media", Call()),
+    healthy("rtp", "A call of 4 s with G.711 both ways", Call(**_RTP, talk=4)),
+    healthy("ten-calls", "Ten calls at ten a second, 1 s each", Call(calls=10, talk=1)),
+    healthy("hold", "Hold by sendonly, then back to sendrecv", Call("caller-hold", "callee-hold", talk=1)),
+    healthy(
+        "early-media",
+        "183 with SDP and 1.5 s of early media, then the answer",
+        Call("caller-rtp", "callee-early-media", talk=1.5, callee_speech=3),
+    ),
+    healthy(
+        "cancelled",
+        "The caller gives up after 1.5 s of ringing: CANCEL, 487",
+        Call("caller-cancel", "callee-cancelled"),
+    ),
+    healthy("busy", "The callee is busy: 486", Call("caller-refused", "callee-refuses-486")),
+    healthy("tcp", "A call over TCP", Call(transport="t1")),
+    healthy(
+        "ipv6",
+        "A call over IPv6, with media",
+        Call(**_RTP, talk=3, caller_address=CALLER_IPV6, callee_address=CALLEE_IPV6),
+    ),
+    healthy(
+        "delayed-offer",
+        "INVITE without SDP, offer in the 200, answer in the ACK",
+        Call("caller-delayed-offer", "callee-offers"),
+    ),
+    healthy("prack", "183 with Require: 100rel, PRACK, 200", Call("caller-prack", "callee-prack")),
+    healthy(
+        "private-network",
+        "A call with media between two hosts of one private network",
+        Call(**_RTP, talk=3, caller_address="10.20.0.11", callee_address="10.20.0.12"),
+    ),
+    healthy(
+        "every-frame-twice",
+        "A call with media, captured on all interfaces of the router between the two: each frame is there on its way in and out",
+        Call(**_RTP, talk=2, recorded_at=Side.ROUTER),
+        log=False,
+    ),
+    healthy(
+        "rtp-echo",
+        "The callee sends the caller's RTP back (sipp -rtp_echo), as SIPp tests do",
+        Call("caller-rtp", "callee", talk=3, callee_arguments=("-rtp_echo",)),
+        log=False,
+    ),
+)
+
+_NO_ACK = ("ack-missing-2xx",)
+_BROKEN = (
+    broken(
+        "ack-missing",
+        "The caller never acknowledges the 200, which is sent again and again",
+        Call("caller-no-ack", "callee-no-ack", talk=9, timeout=9.5, logged_by=Side.CALLEE),
+        *_NO_ACK,
+    ),
+    broken(
+        "ack-lost",
+        "The router drops every ACK; recorded at the callee",
+        Call(
+            "caller",
+            "callee-no-ack",
+            talk=9,
+            timeout=15,
+            recorded_at=Side.CALLEE,
+            logged_by=Side.CALLEE,
+            dropped=(("-p", "udp", "-m", "string", "--algo", "bm", "--string", "ACK sip:"),),
+        ),
+        *_NO_ACK,
+    ),
+    broken(
+        "ack-missing-refusal",
+        "The callee refuses with 486 and nobody acknowledges it",
+        Call("caller-no-ack-refused", "callee-refuses-486", talk=9, timeout=9.5, logged_by=Side.CALLEE),
+        "ack-missing-non2xx",
+    ),
+    broken(
+        "port-closed",
+        "Nobody listens on the callee's port: the kernel answers with ICMP port unreachable",
+        Call("caller-unanswered", None, timeout=8),
+        "txn-icmp-unreachable",
+        log=("txn-no-response",),
+    ),
+    broken(
+        "no-response",
+        "A firewall drops everything to the callee",
+        Call("caller-unanswered", "callee", timeout=8, dropped=(("-p", "udp", "--dport", "5060"),)),
+        "txn-no-response",
+    ),
+    broken(
+        "private-sdp",
+        "The offer names a private address towards a public peer, and the two sides want 20 and 30 ms packets",
+        Call(caller_keys={"offer_address": PRIVATE_ADDRESS}, callee_keys={"answer": audio(_PCMU, ptime=30)}),
+        "nat-sdp-private",
+        "sdp-ptime-mismatch",
+    ),
+    broken(
+        "loopback-sdp",
+        "The answer names 127.0.0.1 towards another host",
+        Call(callee_keys={"answer_address": "127.0.0.1"}),
+        "nat-sdp-loopback",
+    ),
+    broken(
+        "behind-nat",
+        "The caller is behind a NAT and does not know it; media is lost on its way back. Recorded at the callee",
+        Call(
+            **_RTP,
+            talk=4,
+            caller_address="10.20.0.11",
+            nat=CALLER,
+            recorded_at=Side.CALLEE,
+            logged_by=Side.CALLEE,
+            caller_keys={"via_parameters": ";rport"},
+        ),
+        "nat-sdp-private",
+    ),
+    broken(
+        "no-codec-488",
+        "The caller offers G.729 only and is refused with 488",
+        Call("caller-refused", "callee-refuses-488", caller_keys={"offer": audio(_G729)}),
+        "sdp-488",
+    ),
+    broken(
+        "no-common-codec",
+        "PCMU offered, PCMA answered",
+        Call(callee_keys={"answer": audio(_PCMA)}),
+        "sdp-no-common-codec",
+    ),
+    broken("bye-rejected", "BYE is answered 481", Call("caller-bye-rejected", "callee-bye-481"), "bye-rejected"),
+    capture_only(
+        broken(
+            "one-way-media", "Only the caller sends RTP, for 5 s", Call("caller-rtp", "callee", talk=5), "media-one-way"
+        )
+    ),
+    capture_only(
+        broken(
+            "rtp-loss",
+            "The router drops every twelfth RTP packet of the callee (8.3 %)",
+            Call(
+                **_RTP,
+                talk=6,
+                dropped=(
+                    (
+                        "-p",
+                        "udp",
+                        "-s",
+                        "198.51.100.20",
+                        "--sport",
+                        "6000",
+                        "-m",
+                        "statistic",
+                        "--mode",
+                        "nth",
+                        "--every",
+                        "12",
+                        "--packet",
+                        "0",
+                    ),
+                ),
+            ),
+            "rtp-loss",
+        )
+    ),
+    *(
+        broken(
+            f"final-{code}",
+            f"The callee refuses with {code}",
+            Call("caller-refused", f"callee-refuses-{code}"),
+            f"final-{code}",
+        )
+        for code in (403, 404, 500, 503)
+    ),
+    broken(
+        "loop-482",
+        "The callee refuses with 482",
+        Call("caller-refused", "callee-refuses-482"),
+        "loop-482",
+    ),
+    broken(
+        "udp-fragments",
+        "An INVITE of more than 3000 bytes over UDP, in fragments",
+        Call(caller_keys={"offer": audio(_PCMU) + "\r\n" + _MANY_FORMATS}),
+        "udp-too-large",
+    ),
+    broken(
+        "udp-fragments-lost",
+        "An INVITE of more than 3000 bytes over UDP; a firewall drops its later fragments",
+        Call(
+            "caller-unanswered",
+            "callee",
+            timeout=8,
+            caller_keys={"offer": audio(_PCMU) + "\r\n" + _MANY_FORMATS},
+            dropped=(("-m", "length", "--length", "1000:65535"),),
+        ),
+        "udp-too-large",
+    ),
+    broken(
+        "no-sdp-answer",
+        "The 200 to an offer carries no SDP",
+        Call("caller", "callee-no-answer-sdp"),
+        "sdp-answer-missing",
+    ),
+    broken(
+        "no-sdp-in-ack",
+        "INVITE without SDP, offer in the 200, no answer in the ACK",
+        Call("caller-delayed-no-answer", "callee-offers"),
+        "ack-sdp-missing",
+    ),
+    capture_only(
+        broken(
+            "response-to-wrong-port",
+            "The caller asks for rport and the callee answers to the port in Via",
+            Call(
+                "caller-unanswered",
+                "callee-no-ack",
+                timeout=6,
+                caller_keys={"via": f"{CALLER}:5070", "via_parameters": ";rport"},
+                callee_arguments=("-rsa", f"{CALLER}:5070"),
+                dropped=(("-p", "icmp"),),
+            ),
+            "resp-misrouted",
+        )
+    ),
+    broken(
+        "reinvite-rejected",
+        "Hold is refused with 488 and the call is dropped at once",
+        Call("caller-reinvite-rejected", "callee-reinvite-488"),
+        "reinvite-rejected",
+    ),
+    capture_only(
+        broken(
+            "tcp-refused",
+            "Nobody listens on the callee's TCP port",
+            Call("caller-unanswered", None, transport="t1", timeout=4),
+            "tcp-connect-refused",
+        )
+    ),
+    broken(
+        "drop-at-32-seconds",
+        "The callee hangs up 32 s after the answer, as a stack does whose ACK was lost",
+        Call(
+            "caller-no-bye",
+            "callee-hangs-up",
+            talk=32,
+            timeout=40,
+            callee_keys={"bye_header": 'Reason: Q.850;cause=102;text="Recovery on timer expiry"'},
+        ),
+        "drop-at-fixed-interval",
+        "bye-abnormal-cause",
+    ),
+    broken(
+        "bye-abnormal",
+        "The callee hangs up with Q.850 cause 38",
+        Call(
+            "caller-no-bye",
+            "callee-hangs-up",
+            callee_keys={"bye_header": 'Reason: Q.850;cause=38;text="Network out of order"'},
+        ),
+        "bye-abnormal-cause",
+    ),
+    broken(
+        "answer-lacks-media",
+        "Audio and video offered with 100rel; the answer in the 183 has one media line",
+        Call("caller-prack", "callee-prack", caller_keys={"offer": _VIDEO}),
+        "sdp-mline-count",
+    ),
+    broken(
+        "same-sdp-version",
+        "Hold is asked for with a changed offer under the old o= version",
+        Call("caller-hold-same-version", "callee-hold-once"),
+        "sdp-version-not-incremented",
+    ),
+    broken(
+        "slow-callee",
+        "The callee is silent for 2.5 s: the INVITE goes out three times",
+        Call("caller", "callee-slow", callee_talk=2.5),
+        "txn-invite-retransmitted",
+    ),
+)
+
+CASES: tuple[Case, ...] = (*_HEALTHY, *_BROKEN)
