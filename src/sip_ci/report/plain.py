@@ -1,0 +1,124 @@
+"""Prose from findings as plain lines, and the phrases that several reports share."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from sip_ci.findings import Conclusion, Evidence, Finding, Location, Severity, Verdict
+from sip_ci.results import InputResult
+from sip_ci.trace.printable import printable
+
+_LONGEST_TEXT = 20_000
+
+
+def lines_of(text: str) -> list[str]:
+    """Split prose into its lines, each made printable; overlong prose is cut."""
+    if len(text) > _LONGEST_TEXT:
+        text = text[:_LONGEST_TEXT] + "…"
+    # Only real line ends split: the other separators of `splitlines` are escaped by `printable`.
+    return [printable(line.replace("\t", "  ")) for line in text.replace("\r\n", "\n").split("\n")]
+
+
+def one_line(text: str, maximum: int = 0) -> str:
+    """Join prose into one printable line, cut to `maximum` code points where that is given.
+
+    List items become clauses, set apart by semicolons.
+    """
+    joined = ""
+    for line in lines_of(text):
+        stripped = line.strip()
+        is_item = stripped.startswith(("- ", "* "))
+        if is_item:
+            stripped = stripped[2:].lstrip()
+            joined = joined if not joined or joined.endswith((":", ".", ";")) else joined + ";"
+        joined = f"{joined} {stripped}" if joined and stripped else joined + stripped
+    joined = " ".join(joined.split())
+    return joined if not maximum or len(joined) <= maximum else joined[: maximum - 1].rstrip() + "…"
+
+
+def wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Wrap prose to lines of at most `width` columns; list items hang, empty lines stay."""
+    wrapped: list[str] = []
+    for line in lines_of(text.strip("\n")):
+        stripped = line.lstrip(" ")
+        lead = indent + " " * (len(line) - len(stripped))
+        hang = lead + ("  " if stripped.startswith(("- ", "* ")) else "")
+        wrapped += textwrap.wrap(
+            stripped,
+            max(width, len(hang) + 20),
+            initial_indent=lead,
+            subsequent_indent=hang,
+            break_on_hyphens=False,
+        ) or [""]
+    return wrapped
+
+
+def sentence(text: str) -> str:
+    """Return the text with a full stop at its end, as SARIF wants every message."""
+    stripped = text.rstrip()
+    return stripped if stripped.endswith((".", "!", "?")) else stripped + "."
+
+
+def capitalised(text: str) -> str:
+    """Return the text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return the count with the noun in its right form: `1 call`, `2 calls`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def place(location: Location | None, otherwise: str) -> str:
+    """Return `path:line`, or the name of the input where a finding has no place."""
+    if location is None:
+        return printable(otherwise)
+    return f"{printable(location.path)}:{location.start_line}"
+
+
+def position(evidence: Evidence) -> str:
+    """Return where in the input a piece of evidence stands: `line 9`, `packet 12`, `message 3`, or nothing."""
+    if evidence.line is not None:
+        return f"line {evidence.line}"
+    if evidence.frame is not None:
+        return f"packet {evidence.frame}"
+    if evidence.message is not None:
+        return f"message {evidence.message + 1}"
+    return ""
+
+
+def extent(finding: Finding) -> str:
+    """Return how often a fault was seen, `5 times`; nothing for once."""
+    return f"{finding.occurrences:,} times" if finding.occurrences > 1 else ""
+
+
+def counts_phrase(verdict: Verdict) -> str:
+    """Return the findings by severity, worst first: `1 high, 2 medium`; `no findings` where there are none."""
+    parts = [f"{verdict.counts[severity]} {severity}" for severity in Severity if verdict.counts.get(severity)]
+    return ", ".join(parts) or "no findings"
+
+
+def verdict_phrase(verdict: Verdict) -> str:
+    """Return the outcome in one sentence without its full stop."""
+    found = counts_phrase(verdict)
+    if verdict.conclusion is Conclusion.ERROR:
+        return f"Error: not everything could be analysed; {found}"
+    if verdict.conclusion is Conclusion.NO_INPUT:
+        return "Nothing to analyse: no input was found"
+    if verdict.conclusion is Conclusion.FAILURE:
+        return f"Failed: {plural(verdict.failing, 'finding')} at or above {verdict.fail_on} ({found})"
+    if verdict.fail_on is None:
+        return f"Passed: {found} (nothing fails the build)"
+    return f"Passed: {found}" + (f", none that fails the build at {verdict.fail_on}" if verdict.total else "")
+
+
+def not_checked_groups(inputs: Iterable[InputResult]) -> list[tuple[str, list[str], list[str]]]:
+    """Group what could not be checked: (reason, checks, inputs), so that one missing thing is said once."""
+    by_reason: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for item in inputs:
+        for entry in item.not_checked:
+            checks, names = by_reason.setdefault(entry.reason, ({}, {}))
+            checks[entry.check] = None
+            names[item.name] = None
+    return [(reason, list(checks), list(names)) for reason, (checks, names) in by_reason.items()]

@@ -1,0 +1,56 @@
+"""Texts and addresses as SARIF 2.1.0 wants them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from urllib.parse import quote
+
+from sip_ci.report.plain import one_line, sentence
+
+MAXIMUM_MESSAGE = 1000
+"""Code points of a message. GitLab skips a result whose message is over its limit, 1,024 in its older versions."""
+
+_SPECIAL = re.compile(r"[\\\[\]{}]")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def escape(text: str) -> str:
+    r"""Escape text for a message: `{` and `}` begin placeholders (§3.11.5), `[` and `]` links (§3.11.6)."""
+    return _SPECIAL.sub(lambda match: match[0] * 2 if match[0] in "{}" else "\\" + match[0], text)
+
+
+def message_text(*parts: str) -> str:
+    """Join the parts to one message that ends with a full stop; the last parts are cut where it would grow too long.
+
+    Each part becomes one printable line, ends with a full stop, and is escaped.
+    """
+    message = ""
+    for part in parts:
+        if not part.strip():
+            continue
+        room = MAXIMUM_MESSAGE - len(message) - 1
+        text = sentence(one_line(part))
+        escaped = escape(text)
+        if len(escaped) > room:
+            # Half of the room always suffices, for escaping at most doubles the length.
+            text = sentence(one_line(part, max(room // 2, 2)))
+            escaped = escape(text)
+            if room < 40:
+                break
+        message += (" " if message else "") + escaped
+    return message
+
+
+def uri_of(path: str) -> str:
+    """Return a path as a relative URI: forward slashes, percent-encoded, without `.`, `..`, drive or leading slash.
+
+    An absolute path says nothing about the repository and may betray the machine: only its last part is kept.
+    """
+    if _DRIVE.match(path) or ("\\" in path and "/" not in path):
+        path = path.replace("\\", "/")
+    if _DRIVE.match(path) or path.startswith("/"):
+        path = posixpath.basename(path.rstrip("/"))
+    normal = posixpath.normpath(path) if path else ""
+    parts = [part for part in normal.split("/") if part not in ("", ".", "..")]
+    return quote("/".join(parts) or "unknown", safe="/", errors="replace")

@@ -1,0 +1,61 @@
+"""Puts finished reports where they were asked for, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from sip_ci.errors import UsageError
+
+STANDARD_OUTPUT = "-"
+
+
+def write_report(text: str, destination: str, workspace: Path) -> None:
+    """Write a report as UTF-8 to a file, or to standard output where the destination is `-`.
+
+    A relative destination is taken from the workspace. The file appears at once and whole: a reader never sees half a
+    report, and a run that fails leaves the old one. Missing folders are made. Destinations inside the workspace may not
+    lead out of it through a symbolic link, which a pull request could have planted.
+
+    Raises UsageError where the file cannot be written.
+    """
+    # A character that UTF-8 has no bytes for must not lose the report; renderers leave none, this is the last net.
+    content = text.encode("utf-8", errors="replace")
+    if destination == STANDARD_OUTPUT:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    target = workspace / destination
+    _refuse_escape(target, destination, workspace)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, content)
+    except OSError as error:
+        raise UsageError(f"cannot write the report {destination}: {error.strerror or error}") from error
+
+
+def _refuse_escape(target: Path, destination: str, workspace: Path) -> None:
+    """Raise UsageError if the target looks as if it were in the workspace but a symbolic link leads out of it."""
+    lexical = Path(os.path.abspath(target))  # noqa: PTH100 - `resolve` would follow the very links that are looked for
+    inside = lexical.is_relative_to(os.path.abspath(workspace))  # noqa: PTH100
+    if inside and not target.resolve().is_relative_to(workspace.resolve()):
+        raise UsageError(f"cannot write the report {destination}: a symbolic link leads out of the workspace")
+
+
+def _replace(target: Path, content: bytes) -> None:
+    real = target.resolve()
+    if real.is_dir():
+        raise IsADirectoryError(21, "it is a folder", str(target))
+    handle, temporary = tempfile.mkstemp(prefix=f".{real.name[:100]}.", suffix=".tmp", dir=real.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        # mkstemp makes files that only the owner reads; the next step of a CI job may be somebody else.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(real)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
