@@ -86,8 +86,13 @@ class SipMessage:
     @property
     def start_line(self) -> str:
         """The first line, without its line end."""
+        return decode(self.start_line_bytes)
+
+    @property
+    def start_line_bytes(self) -> bytes:
+        """The bytes of the first line, without its line end."""
         end = self.raw.find(_newline(self.raw))
-        return decode(self.raw if end < 0 else self.raw[:end]).rstrip("\r\n")
+        return (self.raw if end < 0 else self.raw[:end]).rstrip(b"\r\n")
 
     @property
     def method(self) -> str:
