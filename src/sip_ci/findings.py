@@ -143,6 +143,8 @@ class JudgedFinding:
     status: Status = Status.NEW
     reason: str = ""
     """Why it is suppressed or expected."""
+    failing: bool = False
+    """Whether this finding alone fails the build."""
 
 
 class Conclusion(StrEnum):

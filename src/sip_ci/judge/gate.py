@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from sip_ci.findings import (
     Category,
     Conclusion,
+    Finding,
     FindingSource,
     JudgedFinding,
     LocatedFinding,
     Severity,
-    Status,
     Verdict,
 )
 
@@ -22,23 +22,20 @@ def judge(findings: Iterable[LocatedFinding], fail_on: Severity | None) -> tuple
     `fail_on` is the mildest severity that fails the build; None lets every build pass. Findings about the capture
     itself, and those that only the optional assistant claims, are counted but never fail it.
     """
-    judged = tuple(JudgedFinding(located.finding, located.location) for located in findings)
+    judged = tuple(
+        JudgedFinding(item.finding, item.location, failing=_fails(item.finding, fail_on)) for item in findings
+    )
     counts = dict.fromkeys(Severity, 0)
-    failing = 0
     for item in judged:
         counts[item.finding.severity] += 1
-        if fails(item, fail_on):
-            failing += 1
+    failing = sum(item.failing for item in judged)
     conclusion = Conclusion.FAILURE if failing else Conclusion.SUCCESS
     return judged, Verdict(conclusion, fail_on, counts, failing)
 
 
-def fails(item: JudgedFinding, fail_on: Severity | None) -> bool:
-    """Whether this finding alone fails the build."""
-    finding = item.finding
+def _fails(finding: Finding, fail_on: Severity | None) -> bool:
     return (
         fail_on is not None
-        and item.status is Status.NEW
         and finding.category is not Category.CAPTURE
         and finding.source is FindingSource.ENGINE
         and finding.severity.at_least(fail_on)

@@ -1,0 +1,186 @@
+"""The JUnit XML report: a suite for each input, a test case for each check, so that healthy runs show what was tested.
+
+Built with junit-xml, whose own writer is not used: it crashes on characters that XML does not have, or writes
+malformed files, adds attributes that no schema knows, and lets times fall out. The tree is mended here instead.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from junit_xml import TestCase, TestSuite
+
+from sip_ci.catalogue import UNNAMED_CHECK, CheckInfo, describe
+from sip_ci.findings import JudgedFinding
+from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions, bears_out, is_shown, worst_first
+from sip_ci.report.ladder import draw, excerpt
+from sip_ci.report.plain import extent, lines_of, one_line, place, position
+from sip_ci.results import InputResult
+
+READABLE = "input-readable"
+"""The test case that fails where an input cannot be analysed."""
+_NOT_XML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
+_MAXIMUM_TEXT = 30_000
+_FINDINGS_IN_CASE = 20
+_LADDER_STEPS = 30
+_NO_TIME = "0.000"
+"""Checks are not timed one by one; readers that need a number get this one."""
+
+
+def render(data: ReportData, options: ReportOptions) -> str:
+    """Return the report as JUnit XML."""
+    root = ET.Element("testsuites", {"name": "sip-ci"})
+    for source in data.inputs:
+        root.append(_suite(data, source, options.junit_family))
+    for attribute in ("tests", "failures", "errors"):
+        root.set(attribute, str(sum(int(suite.get(attribute, "0")) for suite in root)))
+    root.set("time", _NO_TIME)
+    ET.indent(root, " ")
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A test case of junit-xml, and what junit-xml has no words for."""
+
+    case: TestCase
+    properties: dict[str, str]
+
+
+def _suite(data: ReportData, source: InputResult, family: JunitFamily) -> ET.Element:
+    cases = [_readable(source), *(() if source.error else _checks(data, source, family))]
+    suite = TestSuite(
+        _clean(source.name),
+        [item.case for item in cases],
+        hostname="ci",
+        properties=_cleaned({"format": source.format, "messages": str(source.messages), "calls": str(source.calls)}),
+    )
+    element = suite.build_xml_doc(encoding="utf-8")
+    element.attrib.pop("disabled", None)
+    element.set("time", _NO_TIME)
+    for item, made in zip(cases, element.iter("testcase"), strict=True):
+        made.set("time", _NO_TIME)
+        if family is JunitFamily.RICH and item.properties:
+            made.insert(0, _properties(item.properties))
+    return element
+
+
+def _properties(values: dict[str, str]) -> ET.Element:
+    element = ET.Element("properties")
+    for name, value in _cleaned(values).items():
+        ET.SubElement(element, "property", {"name": name, "value": value})
+    return element
+
+
+def _readable(source: InputResult) -> _Case:
+    case = TestCase(READABLE, _class_name(source.name))
+    if source.error:
+        message = _clean(one_line(source.error, 500))
+        case.add_error_info(message, f"{_clean(one_line(source.name))}: {message}", READABLE)
+    return _Case(case, {})
+
+
+def _checks(data: ReportData, source: InputResult, family: JunitFamily) -> Iterator[_Case]:
+    """Yield a test case for each check of the catalogue, and for those that only the service knows."""
+    found: dict[str, list[JudgedFinding]] = defaultdict(list)
+    for item in worst_first(data.findings):
+        if item.finding.input == source.name:
+            found[item.finding.check or UNNAMED_CHECK].append(item)
+    unchecked = {entry.check: entry.reason for entry in source.not_checked}
+    infos = dict(data.checks)
+    for check, items in found.items():
+        infos.setdefault(check, describe(data.checks, items[0].finding))
+    for check in sorted({*infos, *unchecked}):
+        yield _check(data, source, infos.get(check), check, found.get(check, []), unchecked.get(check), family)
+
+
+def _check(
+    data: ReportData,
+    source: InputResult,
+    info: CheckInfo | None,
+    check: str,
+    items: list[JudgedFinding],
+    reason: str | None,
+    family: JunitFamily,
+) -> _Case:
+    active = [item for item in items if is_shown(item)]
+    failing = [item for item in active if item.failing]
+    located = next((item.location for item in failing or active if item.location is not None), None)
+    is_rich = family is JunitFamily.RICH
+    case = TestCase(
+        _clean(check),
+        _class_name(source.name),
+        file=_clean(located.path) if located is not None and is_rich else None,
+        line=str(located.start_line) if located is not None and is_rich else None,
+    )
+    if failing:
+        message = _clean(one_line(failing[0].finding.title, 500)) or check
+        case.add_failure_info(message, _text(data, failing), _clean(check))
+    mild = [item for item in active if not item.failing]
+    if mild:
+        case.stdout = _text(data, mild)
+    if not active:
+        if items:
+            message = f"{items[0].status}: {items[0].reason or 'by a rule of the project'}"
+            case.add_skipped_info(_clean(one_line(message, 500)), _clean(one_line(message, 500)))
+        elif reason is not None:
+            message = _clean(one_line(f"not checkable: {reason}", 500))
+            case.add_skipped_info(message, message)
+    properties = {"severity": info.severity.value, "category": info.category.value} if info is not None else {}
+    if active:
+        properties["fingerprint"] = active[0].finding.fingerprint
+    return _Case(case, properties)
+
+
+def _text(data: ReportData, items: list[JudgedFinding]) -> str:
+    """Return everything about the findings: some readers show this text and nothing else."""
+    blocks = ["\n".join(_lines(data, item)) for item in items[:_FINDINGS_IN_CASE]]
+    left = len(items) - _FINDINGS_IN_CASE
+    if left > 0:
+        blocks.append(f"… and {left} more findings of this check")
+    text = _clean("\n\n".join(blocks))
+    return text if len(text) <= _MAXIMUM_TEXT else text[:_MAXIMUM_TEXT] + "\n… cut short"
+
+
+def _lines(data: ReportData, item: JudgedFinding) -> Iterator[str]:
+    finding = item.finding
+    yield f"{finding.severity.upper()}: {one_line(finding.title)}"
+    yield f"  {' · '.join(filter(None, (place(item.location, finding.input), extent(finding), one_line(finding.rfc))))}"
+    if finding.detail:
+        yield ""
+        yield from lines_of(finding.detail.strip())
+    if finding.evidence:
+        yield ""
+        yield "Evidence:"
+        for evidence in finding.evidence[:10]:
+            text = ": ".join(filter(None, (position(evidence), one_line(evidence.text, 300))))
+            yield f"  {text}" + (f"  ({one_line(evidence.why, 300)})" if evidence.why else "")
+    if finding.recommendation:
+        yield ""
+        yield "What to change:"
+        yield from (f"  {line}" for line in lines_of(finding.recommendation.strip()))
+    ladder = data.ladder_of(finding)
+    if ladder is not None:
+        is_marked = partial(bears_out, finding)
+        yield ""
+        yield f"Call {one_line(ladder.call, 120)}:"
+        yield from (f"  {line.text}" for line in draw(excerpt(ladder, is_marked, _LADDER_STEPS), is_marked))
+
+
+def _class_name(name: str) -> str:
+    """Return the class of an input's test cases; readers make packages of its dots, so the path has none."""
+    return _clean(f"sip-ci.{name.replace('.', '_').replace('/', '.')}")
+
+
+def _clean(text: str) -> str:
+    """Show what XML 1.0 has no place for, and what a terminal would obey, as an escape such as `#x1b`."""
+    return _NOT_XML.sub(lambda match: f"#x{ord(match[0]):02x}", text)
+
+
+def _cleaned(values: dict[str, str]) -> dict[str, str]:
+    return {name: _clean(one_line(value, 1000)) for name, value in values.items() if value}
