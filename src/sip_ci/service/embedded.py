@@ -1,0 +1,215 @@
+"""The bundled server as a child process: started on a loopback port with a key of its own, and never left behind.
+
+The child learns its key from the environment and tells its port through a file. It stops with the run: by the context
+manager, by `atexit` for an exit that passes it by, and by `--die-with-parent` where this process is killed outright.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from pydantic import SecretStr
+
+from sip_ci.errors import ServiceError
+from sip_ci.trace.printable import printable
+
+logger = logging.getLogger(__name__)
+
+KEY_VARIABLE = "SIP_CI_SERVER_LOCAL_KEY"
+_START_TIMEOUT = 60.0
+"""Seconds until the server must have told its port; a cold disk on a busy CI machine can be slow."""
+_STOP_TIMEOUT = 5.0
+_POLL = 0.005
+_TAIL_BYTES = 8192
+_TAIL_LINES = 12
+_NEEDED_MODULES = ("sip_ci_server", "fastapi", "sqlalchemy", "uvicorn")
+_PASSED_VARIABLES = (
+    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+)  # fmt: skip
+"""What the child inherits. A CI job's environment holds tokens that an analysis server has no business with."""
+
+
+@dataclass(slots=True)
+class EmbeddedServer:
+    """One bundled server; use it as a context manager.
+
+    `start` returns at once, so that other work can be done while the child gets ready; `wait` gives its address.
+    """
+
+    file_roots: tuple[Path, ...]
+    """The folders below which the server may open captures."""
+    timeout: float = _START_TIMEOUT
+    """Seconds to get ready in."""
+    key: SecretStr = field(default_factory=lambda: SecretStr("sips_" + secrets.token_hex(18)))
+    _process: subprocess.Popen[bytes] | None = None
+    _folder: tempfile.TemporaryDirectory[str] | None = None
+    _url: str = ""
+
+    def __enter__(self) -> EmbeddedServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the child.
+
+        Raises:
+            ServiceError: It cannot be started at all.
+        """
+        self._folder = tempfile.TemporaryDirectory(prefix="sip-ci-server-", ignore_cleanup_errors=True)
+        folder = Path(self._folder.name)
+        # -P: without it `-m` would put the current folder, a pull request's own tree, in front of the installed code.
+        command = [sys.executable, "-P", "-m", "sip_ci_server", "serve", "--host", "127.0.0.1", "--port", "0"]
+        command += ["--port-file", str(self._port_file), "--die-with-parent"]
+        for root in self.file_roots:
+            command += ["--file-root", str(root)]
+        atexit.register(self.stop)
+        try:
+            with self._log_file.open("wb") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=folder,
+                    env=_environment(self.key, folder),
+                    # A group of its own: Ctrl-C reaches this process first, which then stops the whole group.
+                    process_group=0,
+                )
+        except OSError as error:
+            self.stop()
+            raise ServiceError(f"the bundled server could not be started: {error.strerror or error}") from None
+
+    def wait(self) -> str:
+        """Wait until the server is ready and return its base URL.
+
+        Raises:
+            ServiceError: It ended or did not get ready; the message carries what it said.
+        """
+        end = time.monotonic() + self.timeout
+        while not self._url:
+            self.check()
+            if port := self._read_port():
+                self._url = f"http://127.0.0.1:{port}"
+            elif time.monotonic() > end:
+                raise ServiceError(f"the bundled server was not ready after {self.timeout:g} seconds{self._said()}")
+            else:
+                time.sleep(_POLL)
+        return self._url
+
+    def check(self) -> None:
+        """Do nothing while the child lives.
+
+        Raises:
+            ServiceError: It has ended; the message carries what it said.
+        """
+        if self._process is None or self._process.poll() is None:
+            return
+        status = self._process.returncode
+        how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
+        raise ServiceError(_remedy() or f"the bundled server {how}{self._said()}")
+
+    def stop(self) -> None:
+        """End the child and whatever it started, and remove its files; doing it twice does no harm."""
+        atexit.unregister(self.stop)
+        process, self._process = self._process, None
+        if process is not None:
+            _end_group(process)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
+
+    @property
+    def _port_file(self) -> Path:
+        assert self._folder is not None
+        return Path(self._folder.name, "port")
+
+    @property
+    def _log_file(self) -> Path:
+        assert self._folder is not None
+        return Path(self._folder.name, "log")
+
+    def _read_port(self) -> int | None:
+        try:
+            text = self._port_file.read_text("ascii")
+        except (OSError, UnicodeDecodeError):
+            return None
+        # The newline says that the number is whole.
+        return int(text) if text.endswith("\n") and text.strip().isdigit() else None
+
+    def _said(self) -> str:
+        if self._folder is None:
+            return ""
+        try:
+            with self._log_file.open("rb") as log:
+                log.seek(max(0, self._log_file.stat().st_size - _TAIL_BYTES))
+                text = log.read(_TAIL_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        lines = [printable(line) for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
+        return "; it said:\n  " + "\n  ".join(lines) if lines else " and said nothing"
+
+
+def _environment(key: SecretStr, folder: Path) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    return {
+        **passed,
+        KEY_VARIABLE: key.get_secret_value(),
+        "SIP_CI_SERVER_DATABASE": f"sqlite:///{folder / 'server.sqlite'}",
+        "SIP_CI_SERVER_CAPTURES": str(folder / "captures"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _remedy() -> str:
+    """What to do if the server's packages are not installed; empty if they are."""
+    missing = [name for name in _NEEDED_MODULES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return ""
+    return (
+        f"the bundled server is not installed ({', '.join(missing)} missing): "
+        "run `pip install 'sip-ci[server]'`, or name another server with --server URL"
+    )
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    # The group outlives its leader as long as a worker of it lives, so it is signalled even if the leader has ended.
+    _signal_group(process, signal.SIGTERM)
+    try:
+        process.wait(_STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        logger.debug("the bundled server did not end when asked to; it is killed")
+    finally:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
