@@ -1,0 +1,62 @@
+"""What a log layout has to offer: where the messages of a text begin, and what the line above each of them says."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from sip_ci.trace.logs.stamps import Stamp
+from sip_ci.trace.observation import Endpoint, Transport
+from sip_ci.trace.trace import TraceOrigin
+
+LogText: TypeAlias = bytes | mmap.mmap
+"""A whole log. A mapped file is searched in place, without being read into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a log says above one message (for a text without such lines: only where the message begins)."""
+
+    start: int
+    """Offset of the head's first byte, where the message before it has ended at the latest."""
+    payload: int
+    """Offset of the first byte behind the head: blank lines and a ruler may come before the message."""
+    stamp: Stamp | None = None
+    sent: bool | None = None
+    """True where the writer sent the message, False where it received it."""
+    source: Endpoint | None = None
+    destination: Endpoint | None = None
+    remote: Endpoint | None = None
+    """The other side, in logs that name only that."""
+    transport: Transport = Transport.UNKNOWN
+    size: int | None = None
+    """The length of the message in bytes, as the log says it."""
+
+
+class LogLayout(Protocol):
+    """One form in which a program writes SIP messages into a text.
+
+    A new layout is one module with one object of this form, and one line in `registry.LAYOUTS`.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that `Trace.format` gets."""
+
+    @property
+    def origin(self) -> TraceOrigin:
+        """What the silence of such a log means."""
+
+    @property
+    def tight(self) -> bool:
+        """Whether nothing but blank lines comes between the end of a message and the next head."""
+
+    @property
+    def terminator(self) -> re.Pattern[bytes] | None:
+        """What ends a message that its length does not end: a ruler, or the beginning of another log line."""
+
+    def heads(self, text: LogText) -> Iterator[Head]:
+        """The heads in a text, in order. Never raises for content, and takes time linear in its length."""

@@ -1,0 +1,75 @@
+"""SIP messages one after another, with nothing above them: pasted text, Wireshark's "Follow stream", a mail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sip_ci.trace.logs.anchors import line_start, next_line
+from sip_ci.trace.logs.framing import (
+    MAXIMUM_MESSAGE,
+    carries_messages,
+    declared_length,
+    end_of_counted,
+    find_start,
+    headers_end,
+)
+from sip_ci.trace.logs.interface import Head, LogText
+from sip_ci.trace.trace import TraceOrigin
+
+_VERSION = re.compile(rb"SIP/[0-9]{1,3}\.[0-9]{1,3}(?=[ \t]|\r?\n|\Z)")
+_HEADER = re.compile(rb"[ \t]*[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,63}[ \t]*:")
+_SHORTEST = 4096
+
+
+class RawLayout:
+    """Messages back to back; also what remains when no other layout is recognised."""
+
+    name = "raw"
+    origin = TraceOrigin.TEXT
+    # A log of an unknown layout comes here too, and writes its own lines between the messages.
+    tight = False
+    terminator = None
+
+    def heads(self, text: LogText) -> Iterator[Head]:
+        """Every start line that a header line follows, except those inside the body of another message."""
+        opaque_until = -1
+        for line in _lines_with_version(text):
+            if line < opaque_until:
+                continue
+            end = next_line(text, line)
+            if end - line > 2 * MAXIMUM_MESSAGE:
+                continue
+            start = find_start(text[line:end])
+            if start is None or start[0] != 0:
+                continue
+            following = text[end : end + 512]
+            if start[1].strip(b" \t") and following.startswith(start[1]):
+                following = following[len(start[1]) :]
+            if _HEADER.match(following) is None and line != 0:
+                continue
+            yield Head(line, line)
+            opaque_until = _end_of_opaque_body(text, line)
+
+
+def _lines_with_version(text: LogText) -> Iterator[int]:
+    before = -1
+    for match in _VERSION.finditer(text):
+        line = line_start(text, match.start())
+        if line != before:
+            yield line
+        before = line
+
+
+def _end_of_opaque_body(text: LogText, start: int) -> int:
+    """Behind the body of a message that may hold start lines, such as the NOTIFY of a REFER; else -1."""
+    chunk = text[start : start + _SHORTEST]
+    body_start = headers_end(chunk)
+    if body_start is None or not carries_messages(chunk[:body_start]):
+        return -1
+    length = declared_length(chunk[:body_start]) or 0
+    body = text[start + body_start : start + body_start + min(length, MAXIMUM_MESSAGE)]
+    return start + body_start + end_of_counted(body, 0, length)[0]
+
+
+RAW = RawLayout()

@@ -1,0 +1,44 @@
+"""sngrep's text export: a line with time and both addresses, the message, two line ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sip_ci.trace.logs.addresses import endpoint
+from sip_ci.trace.logs.anchors import lines_with, next_line
+from sip_ci.trace.logs.interface import Head, LogText
+from sip_ci.trace.logs.stamps import find_stamp
+from sip_ci.trace.trace import TraceOrigin
+
+_HEAD = re.compile(
+    rb"(?P<stamp>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}) "
+    rb"(?P<source>[^\s]{1,80}:[0-9]{1,5}) -> (?P<destination>[^\s]{1,80}:[0-9]{1,5})[ \t]*\r?$",
+    re.MULTILINE,
+)
+
+
+class SngrepLayout:
+    """What sngrep writes for `--text` and in its save dialog (irontec/sngrep, `save_msg_txt`)."""
+
+    name = "sngrep"
+    # It shows packets that passed one point, but only those that a person selected, and never media.
+    origin = TraceOrigin.TEXT
+    tight = True
+    terminator = None
+
+    def heads(self, text: LogText) -> Iterator[Head]:
+        """The lines with a time and two addresses."""
+        for start, _ in lines_with(text, b" -> "):
+            match = _HEAD.match(text, start)
+            if match is not None:
+                yield Head(
+                    start,
+                    next_line(text, match.end()),
+                    find_stamp(match["stamp"]),
+                    source=endpoint(match["source"]),
+                    destination=endpoint(match["destination"]),
+                )
+
+
+SNGREP = SngrepLayout()
