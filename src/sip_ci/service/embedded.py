@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +31,7 @@ logger = logging.getLogger(__name__)
 KEY_VARIABLE = "SIP_CI_SERVER_LOCAL_KEY"
 _START_TIMEOUT = 60.0
 """Seconds until the server must have told its port; a cold disk on a busy CI machine can be slow."""
-_STOP_TIMEOUT = 5.0
+_STOP_TIMEOUT = 3.0
 _POLL = 0.005
 _TAIL_BYTES = 8192
 _TAIL_LINES = 12
