@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 
 from sip_ci.trace.digits import parse_digits
+from sip_ci.trace.ice import Candidate, parse_candidate
 from sip_ci.trace.message import SipMessage
+from sip_ci.trace.multipart import body_parts
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
+from sip_ci.trace.start_line import decode
+
+MAX_LINES = 10_000
+"""Further lines of a description are not read."""
 
 
 class Direction(StrEnum):
@@ -60,6 +67,7 @@ class MediaDescription:
     """One m-line with the lines below it (RFC 8866 §5.14)."""
 
     index: int
+    """0-based place among the m-lines of the description, malformed ones counted: offers and answers match by it."""
     media: str
     """`audio`, `video`, `image`, `application` …, in lower case."""
     port: int
@@ -98,18 +106,48 @@ class MediaDescription:
         return [
             line.value.partition(":")[2].strip()
             for line in self.attributes
-            if line.value.partition(":")[0].lower() == name
+            if line.value.partition(":")[0].strip().lower() == name
         ]
 
     @property
     def ptime(self) -> float | None:
         """The packet time in milliseconds that the describing side wants to receive (RFC 8866 §6.4)."""
-        value = self.attribute("ptime")
-        try:
-            number = float(value) if value else None
-        except ValueError:
-            return None
-        return number if number and 0 < number <= 10_000 else None
+        return _milliseconds(self.attribute("ptime"))
+
+    @property
+    def maxptime(self) -> float | None:
+        """The longest packet time in milliseconds that the describing side can receive (RFC 8866 §6.5)."""
+        return _milliseconds(self.attribute("maxptime"))
+
+    def fmtp(self, payload_type: int) -> str | None:
+        """The format parameters of a payload type as written (RFC 8866 §6.15); None where there are none."""
+        for value in self.attribute_values("fmtp"):
+            number, _, parameters = value.partition(" ")
+            if parse_digits(number, 127) == payload_type:
+                return parameters.strip()
+        return None
+
+    @property
+    def speech_encodings(self) -> tuple[Encoding, ...]:
+        """The encodings that carry the conversation, in order of preference: no tones, noise or redundancy."""
+        return tuple(encoding for _, encoding in self._encodings_in_order() if encoding.is_speech)
+
+    @property
+    def telephone_event(self) -> tuple[int, ...]:
+        """The payload types of DTMF events (RFC 4733), in order of preference."""
+        return tuple(
+            number for number, encoding in self._encodings_in_order() if encoding.name.upper() == "TELEPHONE-EVENT"
+        )
+
+    def _encodings_in_order(self) -> list[tuple[int, Encoding]]:
+        numbers = (parse_digits(format_, 127) for format_ in self.formats)
+        return [(number, self.encodings[number]) for number in numbers if number in self.encodings]
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The ICE candidates in order; malformed ones are left out."""
+        parsed = (parse_candidate(value) for value in self.attribute_values("candidate"))
+        return tuple(candidate for candidate in parsed if candidate is not None)
 
     @property
     def rtcp_mux(self) -> bool:
@@ -140,6 +178,16 @@ class SessionDescription:
     defects: tuple[tuple[SdpLine, str], ...]
     """Lines that could not be understood, each with what is wrong."""
 
+    def attribute_values(self, name: str) -> list[str]:
+        """The values of all session level attributes of this name, such as `group` or `fingerprint`."""
+        pairs = (line.value.partition(":") for line in self.session_lines if line.type == "a")
+        return [value.strip() for key, _, value in pairs if key.strip().lower() == name]
+
+    @property
+    def session_lines(self) -> tuple[SdpLine, ...]:
+        """The lines of the session level."""
+        return tuple(takewhile(lambda line: line.type != "m", self.lines))
+
     @property
     def audio(self) -> MediaDescription | None:
         """The first audio description."""
@@ -149,33 +197,15 @@ class SessionDescription:
 def sdp_of(message: SipMessage) -> SessionDescription | None:
     """The session description in a message's body, multipart bodies included; None where there is none."""
     content_type = message.content_type
-    if content_type == "application/sdp":
-        body = message.body
+    body = message.body
+    # A description without a Content-Type is one all the same; `trace.defects` says what is missing.
+    if content_type == "application/sdp" or (not content_type and body.startswith(b"v=0")):
         return parse_sdp(body, message.body_start) if body.strip() else None
     if content_type.startswith("multipart/"):
-        return _sdp_in_multipart(message)
+        for part in body_parts(body, message.header("content-type") or "", message.body_start):
+            if part.content_type == "application/sdp":
+                return parse_sdp(part.body, part.offset)
     return None
-
-
-def _sdp_in_multipart(message: SipMessage) -> SessionDescription | None:
-    value = message.header("content-type") or ""
-    boundary = next((v for k, v in _parameters(value) if k == "boundary"), "")
-    if not boundary:
-        return None
-    offset = message.body_start
-    for part in message.body.split(b"--" + boundary.encode("latin-1", "replace")):
-        head, separator, body = part.partition(b"\r\n\r\n")
-        if not separator:
-            head, separator, body = part.partition(b"\n\n")
-        if separator and b"application/sdp" in head.lower():
-            return parse_sdp(body, offset + len(head) + len(separator))
-        offset += len(part) + len(boundary) + 2
-    return None
-
-
-def _parameters(value: str) -> list[tuple[str, str]]:
-    pairs = (piece.partition("=") for piece in value.split(";")[1:])
-    return [(name.strip().lower(), text.strip().strip('"')) for name, _, text in pairs]
 
 
 def parse_sdp(body: bytes, offset: int = 0) -> SessionDescription:
@@ -194,8 +224,8 @@ def parse_sdp(body: bytes, offset: int = 0) -> SessionDescription:
     session_attributes = tuple(line for line in session_lines if line.type == "a")
     direction = _direction(session_attributes)
     media: list[MediaDescription] = []
-    for block in blocks:
-        parsed = _media(len(media), block, connection, direction, session_attributes, defects)
+    for index, block in enumerate(blocks):
+        parsed = _media(index, block, connection, direction, session_attributes, defects)
         if parsed is not None:
             media.append(parsed)
     origin = next((line.value for line in session_lines if line.type == "o"), "")
@@ -216,8 +246,9 @@ def _lines_of(body: bytes, offset: int) -> tuple[list[SdpLine], list[tuple[SdpLi
     lines: list[SdpLine] = []
     defects: list[tuple[SdpLine, str]] = []
     position = 0
-    for raw in body.split(b"\n"):
-        text = raw.rstrip(b"\r").decode("utf-8", "replace")
+    newline = b"\n" if b"\n" in body else b"\r"
+    for raw in body.split(newline, MAX_LINES)[:MAX_LINES]:
+        text = decode(raw.rstrip(b"\r"))
         if text.strip():
             letter, equals, value = text.partition("=")
             line = SdpLine(letter.strip(), value.strip() if equals else text, offset + position)
@@ -227,6 +258,13 @@ def _lines_of(body: bytes, offset: int) -> tuple[list[SdpLine], list[tuple[SdpLi
                 defects.append((line, "not of the form <letter>=<value>"))
         position += len(raw) + 1
     return lines, defects
+
+
+def _milliseconds(value: str | None) -> float | None:
+    if value is None or not (len(value) <= 16 and value.isascii() and value.replace(".", "", 1).isdigit()):
+        return None
+    number = float(value)
+    return number if 0 < number <= 10_000 else None
 
 
 def _connection(lines: list[SdpLine], defects: list[tuple[SdpLine, str]]) -> Connection | None:
