@@ -1,0 +1,121 @@
+"""What a UDP payload is, told by its first bytes (RFC 7983 §7) and by whether its fields make sense."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from sip_ci.trace.capture.records import gather
+from sip_ci.trace.media_table import MediaKind
+
+START_LINE_BYTES = 16 * 1024
+"""Longer first lines are no start lines."""
+
+_METHOD = re.compile(rb"[A-Za-z0-9.!%*_+`'~-]{1,64}[ \t]")
+_VERSION = re.compile(rb"SIP/[0-9]{1,4}\.[0-9]{1,4}")
+_STATUS = re.compile(rb"SIP/[0-9]{1,4}\.[0-9]{1,4}[ \t]+[0-9]{1,10}(?:[ \t]|$)")
+_CUT_REQUEST = re.compile(rb"[A-Z]{1,64} (?:sips?|tel|urn):[^ \r\n]*$")
+
+_HEADER = np.dtype(
+    [
+        ("first", "u1"), ("second", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4"),
+        ("rest", "V8"),
+    ]
+)  # fmt: skip
+
+# A start line begins with a token character (RFC 3261 §25.1); line ends before it are ignored (§7.5).
+_MAY_START_SIP = np.zeros(256, np.bool_)
+_MAY_START_SIP[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!%*_+`'~-\r\n")] = True
+
+_STUN_COOKIE = 0x2112A442
+# Binding and shared-secret requests, responses and errors: what there was before the magic cookie (RFC 3489 §11.1).
+_CLASSIC_STUN = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
+
+
+class MediaColumns:
+    """The result of `classify`; all columns have one element for each payload."""
+
+    __slots__ = ("kind", "marker", "maybe_sip", "payload_type", "sequence", "ssrc", "timestamp")
+
+    def __init__(self, header: npt.NDArray[np.void], kind: npt.NDArray[np.uint8], captured: npt.NDArray[np.int64]):
+        rtp = kind == MediaKind.RTP
+        second = header["second"]
+        self.kind = kind
+        """A `MediaKind`."""
+        self.payload_type = np.where(rtp, second & 0x7F, np.where(kind == MediaKind.RTCP, second, 0)).astype(np.uint8)
+        self.marker = rtp & (second >= 0x80)
+        self.sequence = np.where(rtp, header["sequence"], 0).astype(np.uint16)
+        self.timestamp = np.where(rtp, header["timestamp"], 0).astype(np.uint32)
+        self.ssrc = np.where(rtp, header["ssrc"], np.where(kind == MediaKind.RTCP, header["timestamp"], 0)).astype(
+            np.uint32
+        )
+        self.maybe_sip = (kind == MediaKind.OTHER) & _MAY_START_SIP[header["first"]] & (captured >= 8)
+        """Whether the payload may be SIP; `sip_start` decides."""
+
+
+def classify(
+    buffer: bytes, payload: npt.NDArray[np.int64], captured: npt.NDArray[np.int64], wire: npt.NDArray[np.int64]
+) -> MediaColumns:
+    """Classify UDP payloads, given by their offsets and lengths in bytes within a padded buffer."""
+    header = gather(buffer, payload, _HEADER)
+    first = header["first"]
+    second = header["second"].astype(np.int64)
+    kind = np.zeros(len(payload), np.uint8)
+
+    version2 = (first >= 128) & (first <= 191) & (captured >= 12)
+    # The shortest thing behind the fixed header: CSRC list, extension header, one byte of padding count.
+    needed = 12 + 4 * (first & 0x0F).astype(np.int64) + np.where(first & 0x10, 4, 0) + np.where(first & 0x20, 1, 0)
+    kind[version2 & (needed <= wire)] = MediaKind.RTP
+    # RFC 5761 §4: RTCP packet types are 192 to 223, of which 200 to 207 begin a compound packet today.
+    words = (header["sequence"].astype(np.int64) + 1) * 4
+    rtcp = (first >= 128) & (first <= 191) & (captured >= 8) & (second >= 192) & (second <= 223) & (words <= wire)
+    kind[rtcp & (words >= 8)] = MediaKind.RTCP
+
+    length = header["sequence"].astype(np.int64)
+    message = (first.astype(np.int64) << 8) | second
+    fits = (first < 4) & (captured >= 20) & (length % 4 == 0) & (length + 20 <= wire)
+    cookie = header["timestamp"] == _STUN_COOKIE
+    classic = np.isin(message, _CLASSIC_STUN) & (length + 20 == wire)
+    kind[fits & (cookie | classic)] = MediaKind.STUN
+
+    # DTLS records carry the version in ones' complement: 254.255 (1.0), 254.253 (1.2) (RFC 6347 §4.1).
+    version_high = header["second"]
+    version_low = (header["sequence"] >> 8).astype(np.uint8)
+    dtls = (first >= 20) & (first <= 63) & (captured >= 13)
+    kind[dtls & (version_high == 0xFE) & ((version_low == 0xFF) | (version_low == 0xFD))] = MediaKind.DTLS
+    return MediaColumns(header, kind, captured)
+
+
+def sip_start(payload: bytes, *, cut: bool = False) -> int:
+    """Offset of the start line where the payload is a SIP message, else -1.
+
+    Linear in the length of the first line, whatever that holds. With `cut`, a request line without its end counts.
+    """
+    start = 0
+    size = len(payload)
+    while start < size and payload[start] in b"\r\n":
+        start += 1
+    end = payload.find(b"\n", start, start + START_LINE_BYTES)
+    if end < 0:
+        if size - start > START_LINE_BYTES:
+            return -1
+        end = size
+        if cut and _CUT_REQUEST.match(payload, start):
+            return start
+    return start if is_start_line(payload[start:end]) else -1
+
+
+def is_start_line(line: bytes) -> bool:
+    """Whether a line is a SIP request line or status line (RFC 3261 §7.1, §7.2), damaged ones included."""
+    if line.startswith(b"SIP/"):
+        return _STATUS.match(line) is not None
+    line = line.rstrip(b" \t\r")
+    place = line.rfind(b"SIP/")
+    return (
+        place > 1
+        and line[place - 1] in b" \t"
+        and _VERSION.fullmatch(line, place) is not None
+        and _METHOD.match(line) is not None
+    )

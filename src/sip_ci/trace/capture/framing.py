@@ -1,0 +1,274 @@
+"""Finds SIP messages in one direction of a byte stream (RFC 3261 §18.3): sans-IO, fed with what arrives."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import NamedTuple
+
+from sip_ci.trace.capture.classify import START_LINE_BYTES, is_start_line
+from sip_ci.trace.capture.websocket import WebSocketDecoder, looks_like_frame
+from sip_ci.trace.limits import Limits
+from sip_ci.trace.notice_log import NoticeLog
+from sip_ci.trace.observation import Transport
+from sip_ci.trace.trace import NoticeKind
+
+_CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,10})[ \t]*(?=[\r\n])", re.IGNORECASE)
+_CONTENT_TYPE = re.compile(rb"\n(?:content-type|c)[ \t]*:", re.IGNORECASE)
+_HEADERS_END = re.compile(rb"\r?\n\r?\n")
+_UPGRADE = re.compile(rb"\nupgrade[ \t]*:[^\r\n]*websocket", re.IGNORECASE)
+_HTTP = re.compile(rb"(?:GET|HTTP/1\.1 101)\b[^\r\n]*")
+
+_PATIENCE = 64 * 1024
+"""Bytes of a stream that are searched for a first start line before it is held to be no SIP."""
+
+
+class Mark(NamedTuple):
+    """The packet that brought some bytes."""
+
+    time_ns: int
+    frame: int
+    ip_id: int | None
+    fragments: int = 1
+
+
+class StreamKind(Enum):
+    """What a stream was found to carry."""
+
+    UNKNOWN = auto()
+    SIP = auto()
+    WEBSOCKET = auto()
+    TLS = auto()
+    OTHER = auto()
+
+
+Emit = Callable[[bytes, Mark, Transport, bool], None]
+"""Takes a message, the packet that completed it, the transport, and whether its end is missing."""
+
+
+class StreamFramer:
+    """One direction of one connection."""
+
+    __slots__ = (
+        "_buffer", "_emit", "_end", "_limits", "_marks", "_needed", "_notices", "_patient", "_scanned", "_searched",
+        "_start", "_websocket", "kind",
+    )  # fmt: skip
+
+    def __init__(self, emit: Emit, limits: Limits, notices: NoticeLog, *, patient: bool) -> None:
+        self.kind = StreamKind.UNKNOWN
+        """What it carries; `TLS` and `OTHER` streams need not be fed any more."""
+        self._emit = emit
+        self._limits = limits
+        self._notices = notices
+        self._patient = patient
+        self._buffer = bytearray()
+        self._start = 0
+        """Stream offset of the buffer's first byte."""
+        self._end = 0
+        """Stream offset behind its last."""
+        self._marks: deque[tuple[int, Mark]] = deque()
+        """(Stream offset behind the bytes that a packet brought, the packet)."""
+        self._needed = 0
+        """Buffer length below which there is nothing to do."""
+        self._scanned = 0
+        """Buffer offset up to which the end of the headers was not found."""
+        self._searched = 0
+        """Bytes of noise searched for a first start line."""
+        self._websocket: WebSocketDecoder | None = None
+
+    @property
+    def wants(self) -> bool:
+        """Whether feeding it can still find anything."""
+        return self.kind not in (StreamKind.TLS, StreamKind.OTHER)
+
+    @property
+    def held(self) -> int:
+        """Bytes in its buffer."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes, mark: Mark) -> None:
+        """Take the next bytes of the stream."""
+        if not data or not self.wants:
+            return
+        self._buffer += data
+        self._end += len(data)
+        self._marks.append((self._end, mark))
+        kind = self._recognise() if self.kind is StreamKind.UNKNOWN else self.kind
+        if kind is StreamKind.WEBSOCKET:
+            self._deframe()
+        elif kind in (StreamKind.SIP, StreamKind.UNKNOWN):
+            self._frame()
+        if not self.wants:
+            self._discard(len(self._buffer))
+
+    def gap(self) -> None:
+        """The bytes that follow are not the next ones: what is unfinished stays so, and a start line is sought."""
+        self._unfinished()
+        self._discard(len(self._buffer))
+        if self._websocket is not None:
+            self._websocket = WebSocketDecoder(self._limits.message_bytes)
+
+    def finish(self) -> None:
+        """The stream has ended."""
+        self._unfinished()
+        self._discard(len(self._buffer))
+
+    def _recognise(self) -> StreamKind:
+        """Tell TLS and WebSocket from what may be SIP, by the first bytes."""
+        head = bytes(self._buffer[:8])
+        if len(head) >= 3 and head[0] in (0x16, 0x17) and head[1] == 3 and head[2] <= 4 and self._start == 0:
+            self.kind = StreamKind.TLS
+        elif _HTTP.match(self._buffer):
+            end = _HEADERS_END.search(self._buffer, 0, _PATIENCE)
+            if end is None:
+                if len(self._buffer) >= _PATIENCE:
+                    self.kind = StreamKind.OTHER
+            elif _UPGRADE.search(self._buffer, 0, end.end()):
+                self._discard(end.end())
+                self.kind = StreamKind.WEBSOCKET
+                self._websocket = WebSocketDecoder(self._limits.message_bytes)
+            elif not self._patient:
+                self.kind = StreamKind.OTHER
+        elif looks_like_frame(bytes(self._buffer[: 64 + 16])):
+            self.kind = StreamKind.WEBSOCKET
+            self._websocket = WebSocketDecoder(self._limits.message_bytes)
+        return self.kind
+
+    def _deframe(self) -> None:
+        assert self._websocket is not None
+        used, messages = self._websocket.decode(self._buffer)
+        for end, message in messages:
+            # RFC 7118 §5.1: each WebSocket message is one SIP message.
+            text = message.lstrip(b"\r\n")
+            if is_start_line(text[: max(text.find(b"\n"), 0)]):
+                self._emit(text, self._mark_at(self._start + end), Transport.WS, False)
+        self._discard(used)
+        if self._websocket.broken:
+            self.kind = StreamKind.OTHER
+
+    def _frame(self) -> None:
+        """Cut off all complete messages."""
+        buffer = self._buffer
+        place = 0
+        while len(buffer) - place >= max(self._needed, 1):
+            # RFC 3261 §7.5 and RFC 5626 §3.5.1: line ends between messages are keep-alives.
+            while place < len(buffer) and buffer[place] in b"\r\n":
+                place += 1
+            if place == len(buffer):
+                break
+            end = buffer.find(b"\n", place, place + START_LINE_BYTES)
+            if end < 0 and len(buffer) - place < START_LINE_BYTES and self._could_start(place):
+                break
+            if end < 0 or not is_start_line(bytes(buffer[place:end])):
+                found = self._next_start(place)
+                if found is None:
+                    place = self._give_up(place)
+                    break
+                place = found
+                continue
+            self.kind = StreamKind.SIP
+            size = self._message_size(place)
+            if size is None:
+                if self._needed > self._limits.message_bytes:
+                    place = end + 1
+                elif len(buffer) - place > self._limits.message_bytes:
+                    place = len(buffer)
+                else:
+                    break
+                self._too_long()
+                self._needed = self._scanned = 0
+                continue
+            raw = bytes(buffer[place : place + size])
+            self._emit(raw, self._mark_at(self._start + place + size), Transport.TCP, False)
+            self._needed = self._scanned = 0
+            place += size
+        self._discard(place)
+
+    def _could_start(self, place: int) -> bool:
+        """Whether the unfinished line at a place may become a start line."""
+        return all(32 <= byte < 127 for byte in self._buffer[place : place + 32])
+
+    def _message_size(self, place: int) -> int | None:
+        """Bytes of the message at a place, or None where its end is not there yet."""
+        buffer = self._buffer
+        head = _HEADERS_END.search(buffer, place + max(self._scanned - 3, 0), place + self._limits.message_bytes)
+        if head is None:
+            self._scanned = len(buffer) - place
+            return None
+        length = _CONTENT_LENGTH.search(buffer, place, head.end())
+        if length is None:
+            size = head.end() - place
+            if _CONTENT_TYPE.search(buffer, place, head.end()):
+                # Forbidden in streams (RFC 3261 §18.3), so that any end is a guess: the next message, or what is here.
+                following = self._next_start(head.end())
+                size = (len(buffer) if following is None else following) - place
+            return size
+        size = head.end() - place + int(length[1])
+        if size > len(buffer) - place:
+            self._needed = size
+            return None
+        return size
+
+    def _next_start(self, place: int) -> int | None:
+        """Offset of the next line that is a start line. Linear: each line is looked at once."""
+        buffer = self._buffer
+        # Lines that may be start lines hold the version, and those are rare.
+        while (version := buffer.find(b"SIP/", place)) >= 0:
+            line = max(buffer.rfind(b"\n", place, version) + 1, place)
+            end = buffer.find(b"\n", version, version + START_LINE_BYTES)
+            if end < 0:
+                return line if line > place and len(buffer) - version < START_LINE_BYTES else None
+            if end - line < START_LINE_BYTES and is_start_line(bytes(buffer[line:end])):
+                return line
+            place = end + 1
+        return None
+
+    def _give_up(self, place: int) -> int:
+        """No start line from here on: keep the last line, which may become one, and count the rest as noise."""
+        buffer = self._buffer
+        last = max(buffer.rfind(b"\n", place) + 1, place)
+        if len(buffer) - last > START_LINE_BYTES:
+            last = len(buffer)
+        self._searched += last - place
+        if self.kind is StreamKind.UNKNOWN and not self._patient and self._searched + (len(buffer) - last) > _PATIENCE:
+            self.kind = StreamKind.OTHER
+        if last == place and len(buffer) - last > 64 and not self._could_start(last):
+            # Binary without line ends: nothing in it can become a start line but what follows a line end.
+            self._searched += len(buffer) - 1 - last
+            last = len(buffer) - 1
+        return last
+
+    def _too_long(self) -> None:
+        self._notices.add(
+            NoticeKind.LIMIT,
+            f"A SIP message in a stream claims more than {self._limits.message_bytes} bytes",
+            frame=self._marks[-1][1].frame if self._marks else None,
+        )
+
+    def _unfinished(self) -> None:
+        """Hand on a message whose headers are complete and whose body is not."""
+        if self.kind is not StreamKind.SIP or not self._buffer:
+            return
+        text = bytes(self._buffer).lstrip(b"\r\n")
+        end = text.find(b"\n", 0, START_LINE_BYTES)
+        if end < 0 or not is_start_line(text[:end]):
+            return
+        head = _HEADERS_END.search(text)
+        if head is not None and len(text) <= self._limits.message_bytes:
+            self._emit(text, self._mark_at(self._end), Transport.TCP, True)
+
+    def _mark_at(self, offset: int) -> Mark:
+        """The packet that brought the byte before a stream offset; offsets are asked for in rising order."""
+        while len(self._marks) > 1 and self._marks[0][0] < offset:
+            self._marks.popleft()
+        return self._marks[0][1]
+
+    def _discard(self, size: int) -> None:
+        del self._buffer[:size]
+        self._start += size
+        while self._marks and self._marks[0][0] <= self._start:
+            self._marks.popleft()
+        if not self._buffer:
+            self._needed = self._scanned = 0

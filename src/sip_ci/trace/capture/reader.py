@@ -1,0 +1,309 @@
+"""Reads a packet capture into a `Trace`: container, headers, payloads, and what they add up to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from sip_ci.trace.capture import dissect, pcap, pcapng
+from sip_ci.trace.capture.classify import classify, sip_start
+from sip_ci.trace.capture.columns import HeaderColumns, TransportColumns, decode_headers
+from sip_ci.trace.capture.dissect import IpPacket, MalformedPacketError
+from sip_ci.trace.capture.endpoints import EndpointTable
+from sip_ci.trace.capture.facts import FactsBuilder
+from sip_ci.trace.capture.fragments import FragmentReassembler
+from sip_ci.trace.capture.framing import Mark
+from sip_ci.trace.capture.media_rows import MediaRows, MediaRowsBuilder
+from sip_ci.trace.capture.records import PADDING, RecordBatch
+from sip_ci.trace.capture.tcp import FIN, RST, SYN, TcpReassembler
+from sip_ci.trace.input_stream import InputStream
+from sip_ci.trace.limits import Limits
+from sip_ci.trace.media_table import MediaKind, RtcpDatagram
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.notice_log import NoticeLog
+from sip_ci.trace.observation import Clock, Fidelity, Observation, Position, Transport
+from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
+
+MAGICS = pcap.MAGICS | {pcapng.MAGIC}
+"""The first four bytes of the files that `read_capture` reads."""
+
+_FAX_MEDIA = re.compile(rb"(?:^|\n)m=image ([0-9]{1,5}) udptl", re.IGNORECASE)
+
+
+def read_capture(stream: InputStream, name: str, limits: Limits, notices: NoticeLog) -> Trace:
+    """Read a pcap or pcapng file; whatever is wrong with it becomes a notice."""
+    if stream.peek(4) == pcapng.MAGIC:
+        blocks = pcapng.PcapngReader(stream, limits, notices)
+        reader = CaptureReader(limits, notices)
+        reader.read(blocks.batches())
+        return reader.trace(name, "pcapng", blocks.dropped)
+    reader = CaptureReader(limits, notices)
+    reader.read(pcap.read_pcap(stream, limits, notices))
+    return reader.trace(name, "pcap", 0)
+
+
+class CaptureReader:
+    """Turns batches of packets into messages, media rows and facts."""
+
+    def __init__(self, limits: Limits, notices: NoticeLog) -> None:
+        self._limits = limits
+        self._notices = notices
+        self._endpoints = EndpointTable()
+        self._messages: list[SipMessage] = []
+        self._media = MediaRowsBuilder()
+        self._rtcp: list[RtcpDatagram] = []
+        self._facts = FactsBuilder(limits, notices)
+        self._fragments = FragmentReassembler(limits, notices)
+        self._tcp = TcpReassembler(self._stream_message, self._endpoints.endpoints, limits, notices)
+        self._media_from_slow: list[tuple[int, int, int, int, int, bytes, int]] = []
+
+    def read(self, batches: Iterator[RecordBatch]) -> None:
+        """Take all packets."""
+        for batch in batches:
+            headers = decode_headers(batch, self._endpoints)
+            self._facts.batch(batch, headers)
+            self._udp_columns(batch, headers.udp)
+            self._in_order(batch, headers)
+            self._flush_slow_media()
+        self._tcp.finish()
+        self._fragments.finish()
+
+    def trace(self, name: str, format_name: str, dropped: int) -> Trace:
+        """The result."""
+        self._messages.sort(key=_time_of)
+        for index, message in enumerate(self._messages):
+            message.index = index
+        endpoints = self._endpoints.endpoints
+        tls = ((endpoints[client], endpoints[server]) for client, server in self._tcp.tls_connections)
+        facts = self._facts.facts(self._tcp.sip_connections, tls, dropped)
+        media = self._media.table(tuple(endpoints), self._fax_endpoints(), tuple(self._rtcp))
+        return Trace(
+            name, format_name, TraceOrigin.CAPTURE, Clock.ABSOLUTE, tuple(self._messages), media, facts,
+            self._notices.notices(),
+        )  # fmt: skip
+
+    # -- UDP in columns -----------------------------------------------------------------------------------------
+
+    def _udp_columns(self, batch: RecordBatch, udp: TransportColumns) -> None:
+        if not len(udp.row):
+            return
+        media = classify(batch.buffer, udp.payload, udp.captured, udp.wire)
+        frame = udp.row + batch.first_frame
+        time_ns = batch.time_ns[udp.row]
+        # Not SIP until looked at: what turns out to be a message leaves the table.
+        is_sip = np.zeros(len(udp.row), np.bool_)
+        candidates = np.flatnonzero(media.maybe_sip)
+        if len(candidates):
+            for place, *values in zip(
+                candidates.tolist(), udp.payload[candidates].tolist(), udp.captured[candidates].tolist(),
+                udp.wire[candidates].tolist(), udp.source[candidates].tolist(), udp.destination[candidates].tolist(),
+                time_ns[candidates].tolist(), frame[candidates].tolist(), udp.ip_id[candidates].tolist(),
+                strict=True,
+            ):  # fmt: skip
+                start, captured, wire, source, destination, when, number, ip_id = values
+                payload = batch.buffer[start : start + captured]
+                mark = Mark(when, number, ip_id if ip_id >= 0 else None)
+                is_sip[place] = self._datagram_message(payload, wire, source, destination, mark)
+        for place in np.flatnonzero(media.kind == MediaKind.RTCP).tolist():
+            start = int(udp.payload[place])
+            self._rtcp_datagram(
+                int(time_ns[place]), int(frame[place]), int(udp.source[place]), int(udp.destination[place]),
+                batch.buffer[start : start + int(udp.captured[place])],
+            )  # fmt: skip
+        rows = np.flatnonzero(~is_sip & (udp.wire > 0))
+        self._media.add(
+            MediaRows(
+                time_ns[rows], frame[rows], udp.source[rows], udp.destination[rows], media.kind[rows],
+                np.minimum(udp.wire[rows], 0xFFFF).astype(np.uint16), media.payload_type[rows], media.marker[rows],
+                media.sequence[rows], media.timestamp[rows], media.ssrc[rows],
+                np.maximum(udp.ip_id[rows], 0).astype(np.uint16),
+            )
+        )  # fmt: skip
+
+    def _datagram_message(self, payload: bytes, wire: int, source: int, destination: int, mark: Mark) -> bool:
+        """Keep a UDP payload that is a SIP message; whether it is one."""
+        cut = len(payload) < wire
+        start = sip_start(payload, cut=cut)
+        if start < 0:
+            return False
+        self._message(payload[start:] if start else payload, source, destination, mark, Transport.UDP, cut=cut)
+        return True
+
+    def _stream_message(
+        self, raw: bytes, source: int, destination: int, mark: Mark, transport: Transport, cut: bool
+    ) -> None:
+        self._message(raw, source, destination, mark, transport, cut=cut)
+
+    def _message(
+        self, raw: bytes, source: int, destination: int, mark: Mark, transport: Transport, *, cut: bool
+    ) -> None:
+        endpoints = self._endpoints.endpoints
+        observation = Observation(
+            mark.time_ns / 1e9, endpoints[source], endpoints[destination], transport, Position(frame=mark.frame),
+            ip_id=mark.ip_id, fragments=mark.fragments,
+        )  # fmt: skip
+        self._messages.append(SipMessage(raw, observation, Fidelity.TRUNCATED if cut else Fidelity.EXACT))
+
+    def _rtcp_datagram(self, time_ns: int, frame: int, source: int, destination: int, data: bytes) -> None:
+        if len(self._rtcp) >= self._limits.rtcp_datagrams:
+            self._notices.add(
+                NoticeKind.LIMIT, f"There are more than {self._limits.rtcp_datagrams} RTCP datagrams", frame=frame
+            )
+            return
+        endpoints = self._endpoints.endpoints
+        self._rtcp.append(RtcpDatagram(time_ns, frame, endpoints[source], endpoints[destination], data))
+
+    # -- everything that is taken one packet at a time -------------------------------------------------------------
+
+    def _in_order(self, batch: RecordBatch, headers: HeaderColumns) -> None:
+        """TCP segments and odd packets in the order of the capture, as streams must be put together in order."""
+        tcp = headers.tcp
+        if len(tcp.row):
+            interesting = np.flatnonzero((tcp.wire > 0) | ((tcp.flags & (SYN | RST | FIN)) != 0))
+        else:
+            interesting = np.zeros(0, np.int64)
+        slow = headers.slow.tolist()
+        next_slow = 0
+        columns = zip(
+            tcp.row[interesting].tolist(), tcp.source[interesting].tolist(), tcp.destination[interesting].tolist(),
+            tcp.sequence[interesting].tolist(), tcp.flags[interesting].tolist(), tcp.payload[interesting].tolist(),
+            tcp.captured[interesting].tolist(), tcp.wire[interesting].tolist(), tcp.ip_id[interesting].tolist(),
+            batch.time_ns[tcp.row[interesting]].tolist(), strict=True,
+        )  # fmt: skip
+        for row, source, destination, sequence, flags, payload, captured, wire, ip_id, time_ns in columns:
+            while next_slow < len(slow) and slow[next_slow] < row:
+                self._slow(batch, headers, slow[next_slow])
+                next_slow += 1
+            frame = batch.first_frame + row
+            if flags & (SYN | RST | FIN):
+                self._tcp_flags(flags, time_ns, source, destination, frame)
+            elif self._tcp.ignores(source, destination):
+                continue
+            data = batch.buffer[payload : payload + captured]
+            mark = Mark(time_ns, frame, ip_id if ip_id >= 0 else None)
+            self._tcp.segment(source, destination, sequence, flags, data, wire, mark)
+        for row in slow[next_slow:]:
+            self._slow(batch, headers, row)
+
+    def _tcp_flags(self, flags: int, time_ns: int, source: int, destination: int, frame: int) -> None:
+        endpoints = self._endpoints.endpoints
+        connection = frozenset((source, destination))
+        self._facts.tcp_flags(flags, time_ns, endpoints[source], endpoints[destination], connection, frame)
+
+    def _slow(self, batch: RecordBatch, headers: HeaderColumns, row: int) -> None:
+        ethertype = int(headers.link.ethertype[row])
+        frame = batch.first_frame + row
+        start = int(batch.offset[row])
+        end = start + int(batch.captured[row])
+        wire = int(batch.wire[row])
+        try:
+            if ethertype < 0:
+                link = int(batch.link[row])
+                if link not in dissect.UNDERSTOOD_LINKS:
+                    self._notices.add(
+                        NoticeKind.UNKNOWN_LINK_TYPE, f"Packets of link-layer type {link} cannot be read", frame=frame
+                    )
+                    return
+                packets = dissect.dissect_link(link, batch.buffer[start:end], wire)
+            elif ethertype in dissect.UNDERSTOOD:
+                network = int(headers.link.offset[row])
+                packets = dissect.dissect(ethertype, batch.buffer[network:end], wire - (network - start))
+            else:
+                return
+        except MalformedPacketError:
+            self._notices.add(NoticeKind.MALFORMED_PACKET, "Packets have damaged headers", frame=frame)
+            return
+        self._packets(packets, frame, int(batch.time_ns[row]))
+
+    def _packets(self, packets: list[IpPacket], frame: int, time_ns: int) -> None:
+        """Take the packets of one frame: a tunnel's own, and what it carries."""
+        for packet in packets[1:]:
+            self._facts.pair(packet.source, packet.destination)
+        if not packets:
+            return
+        packet = packets[-1]
+        if packet.fragment is not None:
+            whole = self._fragments.add(packet, frame, time_ns)
+            if whole is None:
+                return
+            inner = dissect.inner_packets(whole)
+            if inner:
+                for carried in inner:
+                    self._facts.pair(carried.source, carried.destination)
+                if inner[-1].fragment is not None:
+                    # Fragments inside fragmented tunnels: one more level, no deeper.
+                    again = self._fragments.add(inner[-1], frame, time_ns)
+                    if again is not None:
+                        self._packet(again, frame, time_ns)
+                    return
+                whole = inner[-1]
+            packet = whole
+        self._packet(packet, frame, time_ns)
+
+    def _packet(self, packet: IpPacket, frame: int, time_ns: int) -> None:
+        if packet.protocol == dissect.PROTOCOL_UDP:
+            datagram = dissect.udp_datagram(packet)
+            if datagram is None or not datagram.payload:
+                return
+            source = self._endpoints.number(datagram.source)
+            destination = self._endpoints.number(datagram.destination)
+            mark = Mark(time_ns, frame, packet.ip_id, packet.fragments)
+            payload = datagram.payload
+            if not self._datagram_message(payload, datagram.wire, source, destination, mark):
+                self._media_from_slow.append(
+                    (time_ns, frame, source, destination, packet.ip_id or 0, payload, datagram.wire)
+                )
+        elif packet.protocol == dissect.PROTOCOL_TCP:
+            segment = dissect.tcp_segment(packet)
+            if segment is None:
+                return
+            source = self._endpoints.number(segment.source)
+            destination = self._endpoints.number(segment.destination)
+            if segment.flags & (SYN | RST | FIN):
+                self._tcp_flags(segment.flags, time_ns, source, destination, frame)
+            mark = Mark(time_ns, frame, packet.ip_id, packet.fragments)
+            self._tcp.segment(source, destination, segment.sequence, segment.flags, segment.payload, segment.wire, mark)
+        elif packet.protocol in (dissect.PROTOCOL_ICMP, dissect.PROTOCOL_ICMPV6):
+            error = dissect.unreachable(packet)
+            if error is not None:
+                self._facts.icmp(packet.source, error, time_ns, frame)
+
+    def _flush_slow_media(self) -> None:
+        """Turn the UDP payloads that came out of tunnels and fragments into rows."""
+        waiting = self._media_from_slow
+        if not waiting:
+            return
+        self._media_from_slow = []
+        times, frames, sources, destinations, ids, payloads, wires = zip(*waiting, strict=True)
+        captured = np.array([len(payload) for payload in payloads], np.int64)
+        offsets = np.cumsum(captured) - captured
+        buffer = b"".join(payloads) + bytes(PADDING)
+        wire = np.array(wires, np.int64)
+        media = classify(buffer, offsets, captured, wire)
+        for place in np.flatnonzero(media.kind == MediaKind.RTCP).tolist():
+            self._rtcp_datagram(times[place], frames[place], sources[place], destinations[place], payloads[place])
+        self._media.add(
+            MediaRows(
+                np.array(times, np.int64), np.array(frames, np.int64), np.array(sources, np.int32),
+                np.array(destinations, np.int32), media.kind, np.minimum(wire, 0xFFFF).astype(np.uint16),
+                media.payload_type, media.marker, media.sequence, media.timestamp, media.ssrc,
+                np.array(ids, np.uint16),
+            )
+        )  # fmt: skip
+
+    def _fax_endpoints(self) -> npt.NDArray[np.bool_]:
+        """For each endpoint number, whether its port stands in a session description as UDPTL.
+
+        Only the port is compared: behind a NAT, the address in the description is not the one on the wire.
+        """
+        ports = {int(match[1]) for message in self._messages for match in _FAX_MEDIA.finditer(message.raw)} - {0}
+        endpoints = self._endpoints.endpoints
+        return np.fromiter((endpoint.port in ports for endpoint in endpoints), np.bool_, len(endpoints))
+
+
+def _time_of(message: SipMessage) -> float:
+    time = message.observation.time
+    return time if time is not None else 0.0

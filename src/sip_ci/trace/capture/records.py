@@ -1,0 +1,47 @@
+"""Packet records as columns: what a container reader hands on, a few mebibytes at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PADDING = 64
+"""Zero bytes behind the last record of a buffer, so that headers can be gathered without looking at lengths first."""
+
+CHUNK = 4 << 20
+"""Bytes that container readers ask for at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordBatch:
+    """Consecutive packets; all arrays have one element for each packet."""
+
+    buffer: bytes
+    """Holds the packets, and `PADDING` zero bytes at its end."""
+    first_frame: int
+    """The 1-based number of the first packet."""
+    offset: npt.NDArray[np.int64]
+    """Where in the buffer the packet's first byte is."""
+    captured: npt.NDArray[np.int64]
+    """Bytes in the file."""
+    wire: npt.NDArray[np.int64]
+    """Bytes on the wire; never fewer than captured."""
+    time_ns: npt.NDArray[np.int64]
+    """Nanoseconds since the UNIX epoch."""
+    link: npt.NDArray[np.int32]
+    """Link-layer header type, as in https://www.tcpdump.org/linktypes.html."""
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+
+def gather(buffer: bytes, offsets: npt.NDArray[np.int64], layout: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Copy the structure that starts at each offset of a padded buffer; offsets must lie in front of the padding."""
+    size = layout.itemsize
+    overlapping: npt.NDArray[Any] = np.ndarray(
+        max(len(buffer) - size + 1, 0), np.dtype((np.void, size)), buffer, strides=(1,)
+    )
+    return overlapping[offsets].view(layout)

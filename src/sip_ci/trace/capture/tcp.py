@@ -1,0 +1,194 @@
+"""Puts TCP streams together from segments, one direction at a time, and hands them to framers."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from sip_ci.trace.capture.framing import Mark, StreamFramer, StreamKind
+from sip_ci.trace.limits import Limits
+from sip_ci.trace.notice_log import NoticeLog
+from sip_ci.trace.observation import Endpoint, Transport
+from sip_ci.trace.trace import NoticeKind
+
+FIN = 0x01
+SYN = 0x02
+RST = 0x04
+ACK = 0x10
+
+_WINDOW = 16 << 20
+"""A segment farther away than this many bytes belongs to another connection with the same ports."""
+
+SIP_PORTS = range(5060, 5092)
+
+EmitMessage = Callable[[bytes, int, int, Mark, Transport, bool], None]
+"""Takes a message, source and destination endpoint numbers, the completing packet, transport, and whether it is cut."""
+
+_Key = tuple[int, int]
+
+
+class _Flow:
+    """One direction of a connection. Positions are sequence numbers that do not wrap."""
+
+    __slots__ = ("framer", "held", "next", "pending", "sequence")
+
+    def __init__(self, framer: StreamFramer, sequence: int) -> None:
+        self.framer = framer
+        self.sequence = sequence
+        """The sequence number that position 0 stands for."""
+        self.next = 0
+        """Position of the next byte to hand on."""
+        self.pending: list[tuple[int, int, int, bytes, Mark]] = []
+        """Heap of (position, tie-break, bytes on the wire, bytes captured, packet) beyond `next`."""
+        self.held = 0
+        """Bytes in `pending`."""
+
+
+class TcpReassembler:
+    """All connections of a capture."""
+
+    def __init__(self, emit: EmitMessage, endpoints: list[Endpoint], limits: Limits, notices: NoticeLog) -> None:
+        self._emit = emit
+        self._endpoints = endpoints
+        self._limits = limits
+        self._notices = notices
+        self._flows: dict[_Key, _Flow] = {}
+        self._held = 0
+        self._counter = 0
+        self.sip_connections: set[frozenset[int]] = set()
+        """The endpoint numbers of connections that carried SIP."""
+        self.tls_connections: dict[_Key, None] = {}
+        """(client, server) endpoint numbers of connections that carry TLS, in order of appearance."""
+
+    def segment(
+        self, source: int, destination: int, sequence: int, flags: int, data: bytes, wire: int, mark: Mark
+    ) -> None:
+        """Take a segment; `wire` is its length in bytes on the wire, of which `data` are the captured ones."""
+        key = (source, destination)
+        flow = self._flows.get(key)
+        if flags & SYN:
+            if flow is not None:
+                if not wire and (flow.sequence + flow.next - sequence - 1) & 0xFFFFFFFF == 0:
+                    return
+                self._flush(flow)
+            # The SYN itself takes one sequence number (RFC 9293 §3.4).
+            sequence = (sequence + 1) & 0xFFFFFFFF
+            flow = self._open(key, sequence)
+        if not wire:
+            return
+        if flow is None:
+            flow = self._open(key, sequence)
+        if not flow.framer.wants:
+            return
+        position = flow.next + _signed(sequence - (flow.sequence + flow.next))
+        if abs(position - flow.next) > _WINDOW:
+            self._flush(flow)
+            flow = self._open(key, sequence)
+            position = 0
+        if position > flow.next:
+            self._counter += 1
+            heapq.heappush(flow.pending, (position, self._counter, wire, data, mark))
+            flow.held += len(data)
+            self._held += len(data)
+            if flow.held > self._limits.flow_bytes or len(flow.pending) > self._limits.flow_bytes // 256:
+                self._skip_gap(flow)
+        else:
+            self._deliver(flow, position, wire, data, mark)
+        self._drain(flow)
+        if flow.framer.kind is StreamKind.TLS:
+            self._note_tls(key, data)
+        if self._held > self._limits.reassembly_bytes:
+            self._relieve()
+
+    def ignores(self, source: int, destination: int) -> bool:
+        """Whether the payload of this direction is known not to matter."""
+        flow = self._flows.get((source, destination))
+        return flow is not None and not flow.framer.wants
+
+    def finish(self) -> None:
+        """The capture has ended."""
+        for flow in self._flows.values():
+            self._flush(flow)
+        self._flows.clear()
+
+    def _open(self, key: _Key, sequence: int) -> _Flow:
+        if len(self._flows) >= self._limits.tcp_flows and key not in self._flows:
+            self._notices.add(NoticeKind.LIMIT, "Too many TCP connections at once; the oldest were given up")
+            self._flush(self._flows.pop(next(iter(self._flows))))
+        patient = any(self._endpoints[number].port in SIP_PORTS for number in key)
+
+        def emit(raw: bytes, mark: Mark, transport: Transport, cut: bool) -> None:
+            self.sip_connections.add(frozenset(key))
+            self._emit(raw, key[0], key[1], mark, transport, cut)
+
+        flow = _Flow(StreamFramer(emit, self._limits, self._notices, patient=patient), sequence)
+        self._flows[key] = flow
+        return flow
+
+    def _deliver(self, flow: _Flow, position: int, wire: int, data: bytes, mark: Mark) -> None:
+        """Hand on what is new of a segment that begins at or before the next byte."""
+        known = flow.next - position
+        if known >= wire:
+            return
+        before = flow.framer.held
+        flow.framer.feed(data[known:], mark)
+        flow.next = position + wire
+        if len(data) < wire:
+            self._note_gap(flow, mark.frame, "Segments of a TCP connection were captured in part")
+            flow.framer.gap()
+        self._held += flow.framer.held - before
+
+    def _drain(self, flow: _Flow) -> None:
+        """Hand on the waiting segments that are next by now."""
+        while flow.pending and flow.pending[0][0] <= flow.next:
+            position, _, wire, data, mark = heapq.heappop(flow.pending)
+            flow.held -= len(data)
+            self._held -= len(data)
+            self._deliver(flow, position, wire, data, mark)
+
+    def _skip_gap(self, flow: _Flow) -> None:
+        """Stop waiting for the missing bytes in front of the first waiting segment."""
+        self._note_gap(flow, flow.pending[0][4].frame, "Bytes of a TCP connection are missing")
+        before = flow.framer.held
+        flow.framer.gap()
+        self._held += flow.framer.held - before
+        flow.next = flow.pending[0][0]
+
+    def _note_gap(self, flow: _Flow, frame: int, text: str) -> None:
+        if flow.framer.kind in (StreamKind.SIP, StreamKind.WEBSOCKET):
+            self._notices.add(NoticeKind.TCP_GAP, text, frame=frame)
+
+    def _flush(self, flow: _Flow) -> None:
+        while flow.pending:
+            self._skip_gap(flow)
+            self._drain(flow)
+        self._held -= flow.framer.held
+        flow.framer.finish()
+
+    def _relieve(self) -> None:
+        """Give up what is held of the oldest connections until there is room again."""
+        self._notices.add(NoticeKind.LIMIT, "Too many unfinished TCP connections; the oldest were given up")
+        for flow in self._flows.values():
+            while flow.pending:
+                self._skip_gap(flow)
+                self._drain(flow)
+            self._held -= flow.framer.held
+            flow.framer.gap()
+            if self._held < self._limits.reassembly_bytes // 2:
+                break
+
+    def _note_tls(self, key: _Key, data: bytes) -> None:
+        source, destination = key
+        # A handshake record (22) with a ServerHello (2) comes from the server; without one, the lower port serves.
+        if data[:1] == b"\x16" and len(data) > 5:
+            client_speaks = data[5] != 2
+        else:
+            client_speaks = self._endpoints[source].port > self._endpoints[destination].port
+        connection = key if client_speaks else (destination, source)
+        if connection[::-1] not in self.tls_connections and len(self.tls_connections) < self._limits.tcp_flows:
+            self.tls_connections[connection] = None
+
+
+def _signed(difference: int) -> int:
+    """A difference of sequence numbers as the nearest step, forwards or backwards."""
+    return (difference + 0x80000000) % 0x100000000 - 0x80000000

@@ -1,0 +1,40 @@
+"""How much of an input is read, so that a hostile or huge one costs a known amount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of reading; each one that cuts something leaves a `Notice` of kind `LIMIT`."""
+
+    input_bytes: int = 2 * GIB
+    """Bytes of the input as stored."""
+    decompressed_bytes: int = 4 * GIB
+    """Bytes that a compressed input may unfold to."""
+    decompression_ratio: int = 200
+    """Unfolded bytes per stored byte, looked at once `decompression_grace` bytes have come out."""
+    decompression_grace: int = MIB
+    text_bytes: int = 512 * MIB
+    """Bytes of a text, which is held in memory as a whole."""
+    packet_bytes: int = 256 * KIB
+    """Captured bytes of one packet; a record that claims more ends the reading, as its length cannot be trusted."""
+    message_bytes: int = MIB
+    """Bytes of one SIP message."""
+    flow_bytes: int = MIB
+    """Bytes held of one direction of a TCP connection while earlier ones are missing."""
+    reassembly_bytes: int = 64 * MIB
+    """Bytes held in all incomplete IP datagrams together, and again in all TCP connections together."""
+    tcp_flows: int = 200_000
+    """Directions of TCP connections that are followed at the same time."""
+    tcp_events: int = 200_000
+    icmp_errors: int = 20_000
+    host_pairs: int = 200_000
+    rtcp_datagrams: int = 200_000
+    interfaces: int = 10_000
+    """Interface descriptions of a pcapng file."""

@@ -1,0 +1,83 @@
+"""Any input → `Trace`: looks at the first bytes and asks the reader that knows them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+from sip_ci.trace.input_stream import InputStream
+from sip_ci.trace.limits import Limits
+from sip_ci.trace.notice_log import NoticeLog
+from sip_ci.trace.observation import Clock
+from sip_ci.trace.trace import Notice, NoticeKind, Trace, TraceOrigin
+
+_FOREIGN = {
+    b"GMBU": "Microsoft Network Monitor 2.x",
+    b"RTSS": "Microsoft Network Monitor 1.x",
+    b"snoop\0\0\0": "Solaris snoop",
+    b"TRSNIFF d": "Network General Sniffer",
+    b"XCP\0": "NetXray",
+    b"\x0a\x0d\x0d\x0a": "pcapng without a byte-order mark",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x28\xb5\x2f\xfd": "Zstandard compression",
+    b"\xfd7zXZ\0": "xz compression",
+    b"BZh": "bzip2 compression",
+    b"\x04\x22\x4d\x18": "LZ4 compression",
+}
+"""What can be named but not read, so that the notice can say what to do."""
+
+
+def read_trace(source: Path | bytes | BinaryIO, name: str, limits: Limits | None = None) -> Trace:
+    """Read a capture or a log, gzip or not.
+
+    Content never raises: what cannot be read is a notice, and an input of no known kind is a `Trace` whose format is
+    `unknown` (or `empty`) and which has no messages.
+
+    Raises:
+        OSError: the file cannot be opened or read.
+    """
+    limits = limits if limits is not None else Limits()
+    if isinstance(source, Path):
+        with source.open("rb") as stream:
+            return _read(stream, name, limits)
+    return _read(io.BytesIO(source) if isinstance(source, bytes) else source, name, limits)
+
+
+def _read(stream: BinaryIO, name: str, limits: Limits) -> Trace:
+    # Imported when needed: a client that only prints its help does not load numpy.
+    from sip_ci.trace.capture import reader
+
+    notices = NoticeLog()
+    data = InputStream(stream, limits, notices)
+    head = data.peek(16)
+    if not head:
+        notices.add(NoticeKind.UNREADABLE_MEMBER, "The input is empty")
+        return _nothing(name, "empty", notices)
+    if head[:4] in reader.MAGICS:
+        return reader.read_capture(data, name, limits, notices)
+    foreign = next((label for magic, label in _FOREIGN.items() if head.startswith(magic)), None)
+    if foreign is not None:
+        notices.add(
+            NoticeKind.UNREADABLE_MEMBER,
+            f"This is {foreign}, which is not read here: convert or unpack it first (captures: editcap -F pcapng)",
+        )
+        return _nothing(name, "unknown", notices)
+
+    from sip_ci.trace.logs.registry import read_log
+
+    trace = read_log(data.read_all(limits.text_bytes), name)
+    return _with_notices(trace, notices.notices())
+
+
+def _nothing(name: str, format_name: str, notices: NoticeLog) -> Trace:
+    return Trace(name, format_name, TraceOrigin.TEXT, Clock.ORDINAL, (), notices=notices.notices())
+
+
+def _with_notices(trace: Trace, notices: tuple[Notice, ...]) -> Trace:
+    if not notices:
+        return trace
+    return Trace(
+        trace.name, trace.format, trace.origin, trace.clock, trace.messages, trace.media, trace.facts,
+        notices + trace.notices,
+    )  # fmt: skip
