@@ -58,7 +58,7 @@ def render(data: ReportData, options: ReportOptions) -> str:
 
 def _command(item: JudgedFinding, options: ReportOptions) -> str:
     finding = item.finding
-    properties = {}
+    properties: dict[str, str] = {}
     if item.location is not None:
         properties |= {
             "file": printable(item.location.path),

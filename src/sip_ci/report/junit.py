@@ -6,10 +6,11 @@ malformed files, adds attributes that no schema knows, and lets times fall out. 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import xml.etree.ElementTree as ET
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,8 +36,9 @@ _NO_TIME = "0.000"
 def render(data: ReportData, options: ReportOptions) -> str:
     """Return the report as JUnit XML."""
     root = ET.Element("testsuites", {"name": "sip-ci"})
+    class_names = _class_names(source.name for source in data.inputs)
     for source in data.inputs:
-        root.append(_suite(data, source, options.junit_family))
+        root.append(_suite(data, source, class_names[source.name], options.junit_family))
     for attribute in ("tests", "failures", "errors"):
         root.set(attribute, str(sum(int(suite.get(attribute, "0")) for suite in root)))
     root.set("time", _NO_TIME)
@@ -52,15 +54,15 @@ class _Case:
     properties: dict[str, str]
 
 
-def _suite(data: ReportData, source: InputResult, family: JunitFamily) -> ET.Element:
-    cases = [_readable(source), *(() if source.error else _checks(data, source, family))]
+def _suite(data: ReportData, source: InputResult, class_name: str, family: JunitFamily) -> ET.Element:
+    cases = [_readable(source, class_name), *(() if source.error else _checks(data, source, class_name, family))]
     suite = TestSuite(
         _clean(source.name),
         [item.case for item in cases],
         hostname="ci",
         properties=_cleaned({"format": source.format, "messages": str(source.messages), "calls": str(source.calls)}),
     )
-    element = suite.build_xml_doc(encoding="utf-8")
+    element: ET.Element = suite.build_xml_doc(encoding="utf-8")
     element.attrib.pop("disabled", None)
     element.set("time", _NO_TIME)
     for item, made in zip(cases, element.iter("testcase"), strict=True):
@@ -77,15 +79,15 @@ def _properties(values: dict[str, str]) -> ET.Element:
     return element
 
 
-def _readable(source: InputResult) -> _Case:
-    case = TestCase(READABLE, _class_name(source.name))
+def _readable(source: InputResult, class_name: str) -> _Case:
+    case = TestCase(READABLE, class_name)
     if source.error:
         message = _clean(one_line(source.error, 500))
         case.add_error_info(message, f"{_clean(one_line(source.name))}: {message}", READABLE)
     return _Case(case, {})
 
 
-def _checks(data: ReportData, source: InputResult, family: JunitFamily) -> Iterator[_Case]:
+def _checks(data: ReportData, source: InputResult, class_name: str, family: JunitFamily) -> Iterator[_Case]:
     """Yield a test case for each check of the catalogue, and for those that only the service knows."""
     found: dict[str, list[JudgedFinding]] = defaultdict(list)
     for item in worst_first(data.findings):
@@ -96,14 +98,14 @@ def _checks(data: ReportData, source: InputResult, family: JunitFamily) -> Itera
     for check, items in found.items():
         infos.setdefault(check, describe(data.checks, items[0].finding))
     for check in sorted({*infos, *unchecked}):
-        yield _check(data, source, infos.get(check), check, found.get(check, []), unchecked.get(check), family)
+        yield _check(data, class_name, check, infos.get(check), found.get(check, []), unchecked.get(check), family)
 
 
 def _check(
     data: ReportData,
-    source: InputResult,
-    info: CheckInfo | None,
+    class_name: str,
     check: str,
+    info: CheckInfo | None,
     items: list[JudgedFinding],
     reason: str | None,
     family: JunitFamily,
@@ -114,7 +116,7 @@ def _check(
     is_rich = family is JunitFamily.RICH
     case = TestCase(
         _clean(check),
-        _class_name(source.name),
+        class_name,
         file=_clean(located.path) if located is not None and is_rich else None,
         line=str(located.start_line) if located is not None and is_rich else None,
     )
@@ -172,9 +174,18 @@ def _lines(data: ReportData, item: JudgedFinding) -> Iterator[str]:
         yield from (f"  {line.text}" for line in draw(excerpt(ladder, is_marked, _LADDER_STEPS), is_marked))
 
 
-def _class_name(name: str) -> str:
-    """Return the class of an input's test cases; readers make packages of its dots, so the path has none."""
-    return _clean(f"sip-ci.{name.replace('.', '_').replace('/', '.')}")
+def _class_names(names: Iterable[str]) -> dict[str, str]:
+    """Return the class of the test cases of each input; readers make packages of its dots, so the file's become `_`.
+
+    Names that are the same but for that are told apart by a digest: GitLab drops a case whose class and name it knows.
+    """
+    plain = {name: _clean(f"sip-ci.{name.replace('.', '_').replace('/', '.')}") for name in names}
+    shared = Counter(plain.values())
+    return {name: plain[name] if shared[plain[name]] == 1 else f"{plain[name]}-{_digest(name)}" for name in plain}
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", errors="replace")).hexdigest()[:8]
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,188 @@
+"""The report on the terminal: the worst finding first, what to change beside it, the verdict last where the eye is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from sip_ci.catalogue import UNNAMED_CHECK
+from sip_ci.findings import Conclusion, Confidence, Finding, JudgedFinding, Status
+from sip_ci.report.interface import ReportData, ReportOptions, bears_out, is_shown, worst_first
+from sip_ci.report.ladder import draw, excerpt
+from sip_ci.report.plain import (
+    capitalised,
+    extent,
+    not_checked_groups,
+    one_line,
+    place,
+    plural,
+    position,
+    verdict_phrase,
+    wrap,
+)
+from sip_ci.report.quality_table import quality_lines
+from sip_ci.report.terminal import SEVERITY_STYLES, Painter, Style, cells
+from sip_ci.results import CallLadder
+
+_INDENT = "  "
+_NARROWEST = 60
+_BROADEST = 110
+_MAXIMUM_FINDINGS = 200
+_EVIDENCE_ITEMS = 5
+_LADDER_STEPS = 12
+_GROUPED_CHECKS = 12
+_NOTICES = 10
+
+
+def render(data: ReportData, options: ReportOptions) -> str:
+    """Return the report as text, coloured where that is asked for."""
+    return "\n".join(line.rstrip() for line in _Report(data, options).lines()) + "\n"
+
+
+class _Report:
+    """One rendering: the data, and how wide and how colourful it is to be."""
+
+    def __init__(self, data: ReportData, options: ReportOptions) -> None:
+        self._data = data
+        self._width = max(_NARROWEST, min(options.width, _BROADEST))
+        self._paint = Painter(colour=options.colour).paint
+        self._drawn: set[tuple[str, str, tuple[int | None, ...]]] = set()
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report line by line."""
+        yield self._headline()
+        yield from self._unreadable()
+        shown = [item for item in worst_first(self._data.findings) if is_shown(item)]
+        for item in shown[:_MAXIMUM_FINDINGS]:
+            yield ""
+            yield from self._finding(item)
+        if len(shown) > _MAXIMUM_FINDINGS:
+            yield ""
+            yield f"… and {plural(len(shown) - _MAXIMUM_FINDINGS, 'milder finding')}: see the JSON report."
+        quality = list(quality_lines(self._data.inputs, self._width))
+        if quality:
+            yield from self._section("Calls and streams")
+            yield from quality
+        yield from self._not_checked()
+        yield from self._notices()
+        yield ""
+        yield self._verdict(len(self._data.findings) - len(shown))
+
+    def _headline(self) -> str:
+        inputs = self._data.inputs
+        counts = (
+            plural(len(inputs), "input"),
+            plural(sum(item.messages for item in inputs), "message"),
+            plural(sum(item.calls for item in inputs), "call"),
+        )
+        return f"{self._paint('sip-ci', Style.BOLD)} {one_line(self._data.tool_version)}: {', '.join(counts)}"
+
+    def _unreadable(self) -> Iterator[str]:
+        for item in self._data.inputs:
+            if item.error:
+                yield ""
+                yield f"{self._paint('UNREADABLE', Style.FAILED)}  {self._paint(one_line(item.name), Style.BOLD)}"
+                yield from wrap(item.error, self._width, _INDENT)
+
+    def _section(self, title: str) -> Iterator[str]:
+        yield ""
+        yield self._paint(title, Style.BOLD)
+
+    def _finding(self, item: JudgedFinding) -> Iterator[str]:
+        finding = item.finding
+        check = finding.check or UNNAMED_CHECK
+        label = finding.severity.upper()
+        title = one_line(finding.title, 300)
+        painted = self._paint(label, SEVERITY_STYLES[finding.severity])
+        room = self._width - len(label) - cells(title) - len(check) - 4
+        head = f"{painted}  {self._paint(title, Style.BOLD)}"
+        if room >= 0:
+            yield f"{head}  {' ' * room}{self._paint(check, Style.DIM)}"
+        else:
+            yield head
+            yield f"{_INDENT}{self._paint(check, Style.DIM)}"
+        yield f"{_INDENT}{self._facts(item)}"
+        if finding.detail:
+            yield ""
+            yield from wrap(finding.detail, self._width, _INDENT)
+        yield from self._evidence(finding)
+        ladder = self._data.ladder_of(finding)
+        if ladder is not None:
+            yield from self._ladder(finding, ladder)
+        if finding.recommendation:
+            yield ""
+            yield f"{_INDENT}{self._paint('What to change', Style.BOLD)}"
+            yield from wrap(finding.recommendation, self._width, _INDENT * 2)
+
+    def _facts(self, item: JudgedFinding) -> str:
+        finding = item.finding
+        facts = [place(item.location, finding.input)]
+        if item.location is not None and item.location.path != finding.input:
+            facts.append(f"seen in {one_line(finding.input)}")
+        facts += [extent(finding), one_line(finding.rfc)]
+        if finding.confidence is not Confidence.CERTAIN:
+            facts.append(f"{finding.confidence}, not certain")
+        if item.status is not Status.NEW:
+            facts.append(item.status.value)
+        return self._paint(" · ".join(fact for fact in facts if fact), Style.DIM)
+
+    def _evidence(self, finding: Finding) -> Iterator[str]:
+        if not finding.evidence:
+            return
+        yield ""
+        shown = finding.evidence[:_EVIDENCE_ITEMS]
+        margin = max(len(position(evidence)) for evidence in shown)
+        room = self._width - margin - 6
+        for evidence in shown:
+            lead = f"{_INDENT}{self._paint(position(evidence).rjust(margin), Style.DIM)} {self._paint('│', Style.DIM)} "
+            if evidence.text:
+                yield lead + self._paint(one_line(evidence.text, max(room, 20)), Style.RED)
+                lead = f"{_INDENT}{' ' * margin} {self._paint('│', Style.DIM)} "
+            for line in wrap(capitalised(one_line(evidence.why, 1000)), room) if evidence.why else ():
+                yield lead + line
+                lead = f"{_INDENT}{' ' * margin} {self._paint('│', Style.DIM)} "
+        if len(finding.evidence) > len(shown):
+            yield f"{_INDENT}{' ' * margin}   … and {len(finding.evidence) - len(shown)} more"
+
+    def _ladder(self, finding: Finding, whole: CallLadder) -> Iterator[str]:
+        is_marked = partial(bears_out, finding)
+        ladder = excerpt(whole, is_marked, _LADDER_STEPS)
+        same = (finding.input, ladder.call, tuple(step.message for step in ladder.steps if is_marked(step)))
+        if same in self._drawn:
+            return
+        self._drawn.add(same)
+        yield ""
+        yield f"{_INDENT}{self._paint(f'Call {one_line(ladder.call, self._width - 10)}', Style.DIM)}"
+        for line in draw(ladder, is_marked, self._width - 2):
+            yield _INDENT + self._paint(line.text, Style.RED if line.marked else Style.PLAIN)
+
+    def _not_checked(self) -> Iterator[str]:
+        groups = not_checked_groups(self._data.inputs)
+        if not groups:
+            return
+        yield from self._section(f"Not checked ({sum(len(checks) for _, checks, _ in groups)})")
+        for reason, checks, inputs in groups:
+            where = ""
+            if len(self._data.inputs) > 1:
+                where = f" ({one_line(inputs[0]) if len(inputs) == 1 else plural(len(inputs), 'input')})"
+            named = ", ".join(one_line(check) for check in checks[:_GROUPED_CHECKS])
+            more = f" and {len(checks) - _GROUPED_CHECKS} more" if len(checks) > _GROUPED_CHECKS else ""
+            yield from wrap(f"- {capitalised(one_line(reason, 500))}{where}:", self._width, _INDENT)
+            for line in wrap(named + more, self._width, _INDENT * 2):
+                yield self._paint(line, Style.DIM)
+
+    def _notices(self) -> Iterator[str]:
+        notices = [f"{item.name}: {notice}" for item in self._data.inputs for notice in item.notices]
+        if notices:
+            yield from self._section("Notices")
+        for notice in notices[:_NOTICES]:
+            yield from wrap(f"- {one_line(notice, 500)}", self._width, _INDENT)
+        if len(notices) > _NOTICES:
+            yield f"{_INDENT}… and {len(notices) - _NOTICES} more"
+
+    def _verdict(self, hidden: int) -> str:
+        verdict = self._data.verdict
+        style = Style.PASSED if verdict.conclusion is Conclusion.SUCCESS else Style.FAILED
+        word, _, rest = verdict_phrase(verdict).partition(":")
+        aside = f"; {hidden} suppressed or expected" if hidden else ""
+        return f"{self._paint(word.upper(), style)}:{rest}{aside}."
