@@ -1,0 +1,136 @@
+"""How one input reaches the server: as text, as a URL, as an upload, or as a transcript in parts."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from sip_ci.errors import InputError
+from sip_ci.inputs import TraceFile
+from sip_ci.results import InputResult
+from sip_ci.service.client import AnalysisClient, RequestRefusedError
+from sip_ci.service.translation import InputAnalysis, Part, translate
+from sip_ci.service.wire import MAXIMUM_TRACE_BYTES, AnalysisContext, AnalyzeRequest
+from sip_ci.trace.printable import printable
+
+logger = logging.getLogger(__name__)
+
+UNREADABLE_CODE = "unreadable"
+"""The server's word for an input that is no trace of any kind that it knows."""
+
+_BINARY_MAGICS = (
+    b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4",  # pcap, microseconds
+    b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d",  # pcap, nanoseconds
+    b"\x0a\x0d\x0d\x0a",  # pcapng section header
+    b"\x1f\x8b",  # gzip
+)  # fmt: skip
+
+
+class Route(Enum):
+    """How captures and long texts reach the server; short texts are always sent as they are."""
+
+    FILE_URL = "file URL"
+    """The server runs on this machine and may read the workspace."""
+    UPLOAD = "upload"
+    """The server takes captures."""
+    TRANSCRIPT = "transcript"
+    """The server takes text only, such as the hosted one: the trace is written out here, redacted, and split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Submits inputs to one server, one after the other or from several threads."""
+
+    client: AnalysisClient
+    route: Route
+    context: AnalysisContext
+    maximum_bytes: int
+    """The largest input that is submitted."""
+
+    def submit(self, file: TraceFile) -> InputAnalysis:
+        """Have one input analysed. What is wrong with the input alone becomes part of its result.
+
+        Raises:
+            ServiceError: The server failed, or refuses everything.
+        """
+        try:
+            return self._submit(file)
+        except RequestRefusedError as error:
+            return _failed(file, str(error), skip=not file.named and error.code in (UNREADABLE_CODE, ""))
+        except InputError as error:
+            return _failed(file, str(error), skip=not file.named)
+        except OSError as error:
+            return _failed(file, f"cannot be read: {error.strerror or type(error).__name__}", skip=False)
+
+    def _submit(self, file: TraceFile) -> InputAnalysis:
+        size = file.path.stat().st_size
+        if size == 0:
+            raise InputError("is empty; check that the recording had started, and was allowed to record")
+        if size > self.maximum_bytes:
+            raise InputError(
+                f"has {size} bytes, more than the limit of {self.maximum_bytes}; split it, "
+                "or raise max-input-bytes in .sip-ci.yml"
+            )
+        is_text = not _has_binary_magic(file.path)
+        if is_text and size <= MAXIMUM_TRACE_BYTES and (text := _read_text(file.path)) is not None:
+            return self._analyze(file, AnalyzeRequest(trace=text, context=self.context), is_text=True)
+        match self.route:
+            case Route.FILE_URL:
+                url = file.path.as_uri()
+            case Route.UPLOAD:
+                url = self.client.upload(file.path).pcap_url
+            case Route.TRANSCRIPT:
+                return self._transcribe(file, is_text=is_text)
+        return self._analyze(file, AnalyzeRequest(pcap_url=url, context=self.context), is_text=is_text)
+
+    def _analyze(self, file: TraceFile, request: AnalyzeRequest, *, is_text: bool) -> InputAnalysis:
+        return translate(file, [Part(self.client.analyze(request, file.name))], is_text=is_text)
+
+    def _transcribe(self, file: TraceFile, *, is_text: bool) -> InputAnalysis:
+        # Reading captures needs numpy and dpkt, which no other route loads.
+        from sip_ci.service.transcribing import transcribe
+
+        chunks = transcribe(file)
+        parts = [
+            Part(self.client.analyze(AnalyzeRequest(trace=chunk.text, context=self.context), file.name), chunk)
+            for chunk in chunks.pieces
+        ]
+        return translate(file, parts, is_text=is_text, notices=chunks.notices)
+
+
+def choose_route(client: AnalysisClient, *, bundled: bool) -> Route:
+    """Find out how captures reach the server; one that does not say takes text only.
+
+    Raises:
+        ServiceError: The server cannot be reached.
+    """
+    if bundled:
+        return Route.FILE_URL
+    info = client.info()
+    return Route.UPLOAD if info is not None and info.captures else Route.TRANSCRIPT
+
+
+def _failed(file: TraceFile, reason: str, *, skip: bool) -> InputAnalysis:
+    level = logging.INFO if skip else logging.ERROR
+    logger.log(level, "%s: %s", printable(file.name), reason)
+    return InputAnalysis(InputResult(name=file.name, error=reason), skipped=skip)
+
+
+def _has_binary_magic(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4).startswith(_BINARY_MAGICS)
+
+
+def _read_text(path: Path) -> str | None:
+    """The file as text, or None if it is not UTF-8."""
+    with path.open("rb") as file:
+        # One byte more than allowed: the file may have grown since it was measured.
+        data = file.read(MAXIMUM_TRACE_BYTES + 1)
+    if len(data) > MAXIMUM_TRACE_BYTES:
+        return None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
