@@ -1,4 +1,4 @@
-"""Recording a test call with tcpdump."""
+"""Recording a test call with tcpdump or dumpcap."""
 
 from __future__ import annotations
 
@@ -26,19 +26,24 @@ def reason_without_tcpdump() -> str:
 def recorded(path: Path, host: Host | None, interface: str = "eth0", capture_filter: str = "") -> Iterator[None]:
     """Records into `path` what `interface` of `host` sees while the block runs; `host` None is this machine itself.
 
-    The block is entered when tcpdump says that it listens, and left when it has written its last packet. Raises
-    RuntimeError where tcpdump does not start.
+    A path that ends in `.pcapng` is recorded with dumpcap, any other with tcpdump. The block is entered when the
+    program says that it listens, and left when it has written its last packet. Raises RuntimeError where it does not start.
     """
-    command = ["tcpdump", "-i", interface, "-n", "-U", "--immediate-mode", "-Z", "root", "-w", str(path)]
-    if capture_filter:
-        command.append(capture_filter)
+    if path.suffix == ".pcapng":
+        command = ["dumpcap", "-i", interface, "-q", "-w", str(path)]
+        command += ["-f", capture_filter] if capture_filter else []
+        ready = "File: "
+    else:
+        command = ["tcpdump", "-i", interface, "-n", "-U", "--immediate-mode", "-Z", "root", "-w", str(path)]
+        command += [capture_filter] if capture_filter else []
+        ready = "listening on"
     process = subprocess.Popen(
         host.command(*command) if host else command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     try:
-        _await_listening(process)
+        _await_listening(process, ready)
         yield
-        # The last packets are still on their way from the kernel to tcpdump.
+        # The last packets are still on their way from the kernel.
         time.sleep(_SETTLE_SECONDS)
     finally:
         process.send_signal(signal.SIGINT)
@@ -51,16 +56,16 @@ def recorded(path: Path, host: Host | None, interface: str = "eth0", capture_fil
             process.stderr.close()
 
 
-def _await_listening(process: subprocess.Popen[str]) -> None:
+def _await_listening(process: subprocess.Popen[str], ready: str) -> None:
     assert process.stderr is not None
     said: list[str] = []
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         line = process.stderr.readline()
-        if "listening on" in line:
+        if ready in line:
             return
         if not line:
             break
         said.append(line)
     process.kill()
-    raise RuntimeError(f"tcpdump does not listen: {''.join(said)}")
+    raise RuntimeError(f"{process.args} does not record: {''.join(said)}")

@@ -20,6 +20,15 @@ def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=_COMMAND_SECONDS)
 
 
+def _command_in(namespace: str, *arguments: str) -> list[str]:
+    return ["ip", "netns", "exec", namespace, *arguments]
+
+
+def _run_in(namespace: str, *arguments: str) -> None:
+    command = _command_in(namespace, *arguments)
+    subprocess.run(command, check=True, capture_output=True, timeout=_COMMAND_SECONDS)
+
+
 @cache
 def reason_without_namespaces() -> str:
     """Why network namespaces cannot be used here, in one sentence; empty where they can."""
@@ -49,11 +58,11 @@ class Host:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that runs `arguments` on this host."""
-        return ["ip", "netns", "exec", self.namespace, *arguments]
+        return _command_in(self.namespace, *arguments)
 
     def run(self, *arguments: str) -> None:
         """Runs a short command on this host; an error where it fails."""
-        subprocess.run(self.command(*arguments), check=True, capture_output=True, timeout=_COMMAND_SECONDS)
+        _run_in(self.namespace, *arguments)
 
 
 class Network:
@@ -96,7 +105,11 @@ class Network:
         router = self.router.namespace
         _ip("link", "add", link, "netns", router, "type", "veth", "peer", "name", "eth0", "netns", namespace)
         _ip("-n", router, "addr", "add", f"{_GATEWAY_IPV4}/32", "dev", link)
-        _ip("-n", router, "addr", "add", f"{_GATEWAY_IPV6}/64", "dev", link, "nodad")
+        if any(":" in address for address in addresses):
+            _ip("-n", router, "addr", "add", f"{_GATEWAY_IPV6}/64", "dev", link, "nodad")
+        else:  # without neighbour discovery of hosts that have nothing to discover
+            self.router.run("sysctl", "-qw", f"net.ipv6.conf.{link}.disable_ipv6=1")
+            _run_in(namespace, "sysctl", "-qw", "net.ipv6.conf.eth0.disable_ipv6=1")
         _ip("-n", router, "link", "set", link, "up")
         for address in addresses:
             length, nodad = ("128", ["nodad"]) if ":" in address else ("32", [])
@@ -111,7 +124,10 @@ class Network:
         return Host(namespace, addresses[0], link)
 
     def translate(self, private: Host, public: str) -> None:
-        """Puts `private` behind a NAT whose outside address is `public`."""
+        """Puts `private` behind a NAT whose outside address is `public`; nobody outside reaches the private address."""
+        self.router.run(
+            *("iptables", "-A", "FORWARD", "-d", private.address, "-m", "conntrack", "--ctstate", "NEW", "-j", "DROP")
+        )
         self.router.run(
             *("iptables", "-t", "nat", "-A", "POSTROUTING", "-s", private.address, "-j", "SNAT", "--to", public)
         )

@@ -73,7 +73,10 @@ class Sipp:
         command += [] if self.remote is None else [self.remote]
         command += ["-i", self.address, "-p", str(self.port), "-t", self.transport]
         command += ["-m", str(self.calls), "-r", str(self.rate), "-d", str(int(self.talk * 1000))]
-        command += ["-nostdin", "-timeout", f"{self.timeout:g}s", "-skip_rlimit", "-default_behaviors", "all,-bye"]
+        command += ["-nostdin", "-timeout", f"{self.timeout:g}s", "-skip_rlimit"]
+        if self.remote is not None:
+            # A caller that gives up just stops, so that a capture shows the fault and not SIPp's clearing up after it.
+            command += ["-default_behaviors", "all,-bye"]
         if self.log:
             command += ["-trace_msg", "-message_file", self.log]
         if not self.builtin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import wave
 from pathlib import Path
 
 _SAMPLE_RATE = 8000
@@ -23,12 +24,22 @@ def mu_law(sample: int) -> int:
     return ~(sign | exponent << 4 | mantissa) & 0xFF
 
 
+def _sample(n: int) -> int:
+    return int(8000 * math.sin(2 * math.pi * (440 + 60 * math.sin(n / 4000)) * n / _SAMPLE_RATE))
+
+
+def write_tone(path: Path, seconds: float) -> None:
+    """Writes the same tone as a WAV file, 8 kHz, 16 bits, one channel."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_SAMPLE_RATE)
+        file.writeframes(b"".join(struct.pack("<h", _sample(n)) for n in range(int(seconds * _SAMPLE_RATE))))
+
+
 def _payload(packet: int) -> bytes:
     first = packet * _PACKET_SAMPLES
-    return bytes(
-        mu_law(int(8000 * math.sin(2 * math.pi * (440 + 60 * math.sin(n / 4000)) * n / _SAMPLE_RATE)))
-        for n in range(first, first + _PACKET_SAMPLES)
-    )
+    return bytes(mu_law(_sample(n)) for n in range(first, first + _PACKET_SAMPLES))
 
 
 def write_speech(path: Path, seconds: float, ssrc: int, payload_type: int = 0) -> None:

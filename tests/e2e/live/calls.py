@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from tests.e2e.live.proxy import proxy_running
 from tests.support.capture import recorded
 from tests.support.network import Host, Network
-from tests.support.sipp import Sipp, finish
+from tests.support.sipp import SCENARIOS, Sipp, finish
 from tests.support.speech import write_speech
 
 CALLER = "203.0.113.10"
 CALLEE = "198.51.100.20"
+PROXY = "198.51.100.30"
 CALLER_IPV6 = "2001:db8:1::10"
 CALLEE_IPV6 = "2001:db8:2::20"
 CALLER_SSRC = 0x1A2B3C4D
@@ -24,11 +26,12 @@ _STOP_SECONDS = 1.0
 
 
 class Side(Enum):
-    """One side of a call, or the router between them."""
+    """One side of a call, or what stands between them."""
 
     CALLER = "caller"
     CALLEE = "callee"
     ROUTER = "router"
+    PROXY = "proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Call:
     callee_address: str = CALLEE
     nat: str = ""
     """The outside address of a NAT in front of the caller."""
+    proxy: tuple[str, ...] | None = None
+    """A proxy between the two, with these switches of `proxy.cfg`; None: they call each other directly."""
     dropped: tuple[tuple[str, ...], ...] = ()
     """`iptables` matches of what the router drops."""
     recorded_at: Side = Side.CALLER
@@ -63,6 +68,8 @@ class Call:
     linger: float = _LINGER_SECONDS
     """How long the recording goes on after the call, in seconds."""
     logged_by: Side = Side.CALLER
+    then: Call | None = None
+    """Another call between the same two, after this one."""
     callee_speech: float | None = None
     """Length of the speech that the callee plays, in seconds, where it is not as long as `talk`."""
 
@@ -74,7 +81,7 @@ def place(call: Call, folder: Path) -> tuple[Path, Path]:
     folders = {side: folder / side.value for side in (Side.CALLER, Side.CALLEE)}
     for side, ssrc in ((Side.CALLER, CALLER_SSRC), (Side.CALLEE, CALLEE_SSRC)):
         folders[side].mkdir(exist_ok=True)
-        if "rtp" in call.caller or call.callee in {"callee-rtp", "callee-early-media"}:
+        if _plays(call.caller if side is Side.CALLER else call.callee):
             longer = call.callee_speech if side is Side.CALLEE else None
             write_speech(folders[side] / "speech.pcap", call.talk if longer is None else longer, ssrc)
     with Network() as network, ExitStack() as running:
@@ -85,19 +92,29 @@ def place(call: Call, folder: Path) -> tuple[Path, Path]:
         }
         if call.nat:
             network.translate(hosts[Side.CALLER], call.nat)
+        if call.proxy is not None:
+            hosts[Side.PROXY] = network.host("proxy", PROXY)
+            running.enter_context(proxy_running(hosts[Side.PROXY], folder / "proxy", call.callee_address, *call.proxy))
         for match in call.dropped:
             network.drop(*match)
         where = hosts[call.recorded_at]
-        interface = "any" if call.recorded_at is Side.ROUTER else "eth0"
+        interface = "eth0" if call.recorded_at in folders else "any"
         with recorded(capture, where, interface, call.capture_filter):
-            _run(call, hosts, folders, running)
+            _run(call, hosts, folders)
+            if call.then is not None:
+                _run(call.then, hosts, folders)
             time.sleep(call.linger)
     (folders[call.logged_by] / "messages.log").replace(log)
     return capture, log
 
 
-def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path], running: ExitStack) -> None:
+def _plays(scenario: str | None) -> bool:
+    return scenario is not None and "play_pcap_audio" in (SCENARIOS / f"{scenario}.xml").read_text()
+
+
+def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path]) -> None:
     address = f"[{call.callee_address}]" if ":" in call.callee_address else call.callee_address
+    called = None
     if call.callee:
         called = Sipp(
             call.callee,
@@ -112,13 +129,12 @@ def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path], running
             keys=call.callee_keys,
             arguments=call.callee_arguments,
         ).start()
-        running.callback(finish, called, _STOP_SECONDS)
     calling = Sipp(
         call.caller,
         hosts[Side.CALLER],
         call.caller_address,
         folders[Side.CALLER],
-        remote=f"{address}:5060",
+        remote=f"{address if call.proxy is None else PROXY}:5060",
         log="messages.log",
         calls=call.calls,
         rate=call.rate,
@@ -129,3 +145,5 @@ def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path], running
         arguments=call.caller_arguments,
     ).start()
     finish(calling, call.timeout + _STOP_SECONDS)
+    if called is not None:
+        finish(called, _STOP_SECONDS)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.live.calls import CALLEE_IPV6, CALLER, CALLER_IPV6, Call, Side, place
+from tests.e2e.live.phones import call_between_phones
+from tests.e2e.live.proxy import PASSWORD
 from tests.support.sipp import audio
 
 PRIVATE_ADDRESS = "192.168.1.100"
@@ -20,32 +22,51 @@ _VIDEO = audio(_PCMU) + "\r\nm=video 6002 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneCall:
+    """A call between two baresip phones, which keep no log."""
+
+    talk: float
+    suffix: str = ".pcap"
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One call and what must be found in what it leaves behind."""
 
     name: str
     what: str
     """What was done, in one line."""
-    call: Call
+    call: Call | PhoneCall
     capture_checks: frozenset[str] = frozenset()
     """Checks that the capture must show; none means that the call is healthy."""
     log_checks: frozenset[str] | None = frozenset()
     """Checks that the caller's or callee's log must show; None where the log is not kept."""
 
-    capture_suffix: str = ".pcap"
+    @property
+    def capture_suffix(self) -> str:
+        """The ending of the capture's name."""
+        return self.call.suffix if isinstance(self.call, PhoneCall) else ".pcap"
 
     @property
     def programs(self) -> str:
         """Which programs made the call, in a few words."""
-        called = f"`{self.call.callee}.xml`" if self.call.callee else "nobody"
-        return f"SIPp `{self.call.caller}.xml` → {called}"
+        if isinstance(self.call, PhoneCall):
+            return "baresip → baresip"
+        nobody = "nobody" if self.call.proxy is None else "registrar"
+        called = f"`{self.call.callee}.xml`" if self.call.callee else nobody
+        proxied = "Kamailio → " if self.call.proxy is not None else ""
+        return f"SIPp `{self.call.caller}.xml` → {proxied}{called}"
 
-    def record(self, folder: Path) -> tuple[Path, Path]:
-        """Makes the call; returns the capture and the log."""
+    def record(self, folder: Path) -> tuple[Path, Path | None]:
+        """Makes the call; returns the capture and the log, where one is written."""
+        if isinstance(self.call, PhoneCall):
+            capture = folder / f"call{self.call.suffix}"
+            call_between_phones(capture, self.call.talk)
+            return capture, None
         return place(self.call, folder)
 
 
-def healthy(name: str, what: str, call: Call, *, log: bool = True) -> Case:
+def healthy(name: str, what: str, call: Call | PhoneCall, *, log: bool = True) -> Case:
     """A call in which nothing is wrong."""
     return Case(f"healthy-{name}", what, call, log_checks=frozenset() if log else None)
 
@@ -95,7 +116,7 @@ _HEALTHY = (
     ),
     healthy(
         "every-frame-twice",
-        "A call with media, captured on all interfaces of the router between the two: each frame is there on its way in and out",
+        "A call with media, captured on all interfaces of the router between the two: each frame comes twice",
         Call(**_RTP, talk=2, recorded_at=Side.ROUTER),
         log=False,
     ),
@@ -104,6 +125,66 @@ _HEALTHY = (
         "The callee sends the caller's RTP back (sipp -rtp_echo), as SIPp tests do",
         Call("caller-rtp", "callee", talk=3, callee_arguments=("-rtp_echo",)),
         log=False,
+    ),
+)
+
+_PHONES = (
+    healthy("phones", "A call of 5 s between two phones, with RTP and RTCP both ways", PhoneCall(5), log=False),
+    healthy(
+        "phones-pcapng", "Another such call of 4 s, recorded by dumpcap as pcapng", PhoneCall(4, ".pcapng"), log=False
+    ),
+)
+_CREDENTIALS = ("-au", "alice", "-ap", PASSWORD)
+_WRONG_PASSWORD = ("-au", "alice", "-ap", "not-the-password")
+_WITH_AUTH = ("WITH_AUTH",)
+_PROXIED = (
+    healthy(
+        "register",
+        "REGISTER through Kamailio: 401, then 200 with credentials",
+        Call("register", None, proxy=_WITH_AUTH, caller_arguments=_CREDENTIALS),
+    ),
+    healthy(
+        "proxy",
+        "A call through Kamailio with Record-Route and 407, with media",
+        Call("caller-authenticated", "callee-rtp", talk=3, proxy=_WITH_AUTH, caller_arguments=_CREDENTIALS),
+    ),
+    healthy(
+        "proxy-all-interfaces",
+        "A call through Kamailio, captured on all interfaces of the proxy: both legs",
+        Call(
+            "caller-authenticated",
+            "callee",
+            talk=2,
+            recorded_at=Side.PROXY,
+            proxy=_WITH_AUTH,
+            caller_arguments=_CREDENTIALS,
+        ),
+        log=False,
+    ),
+    broken(
+        "register-wrong-password",
+        "REGISTER with a wrong password, tried twice",
+        Call("register-refused", None, proxy=_WITH_AUTH, caller_arguments=_WRONG_PASSWORD),
+        "auth-failed-credentials",
+    ),
+    broken(
+        "invite-wrong-password",
+        "INVITE with a wrong password",
+        Call("caller-wrong-password", None, proxy=_WITH_AUTH, caller_arguments=_WRONG_PASSWORD),
+        "auth-failed-credentials",
+    ),
+    broken(
+        "register-no-credentials",
+        "REGISTER whose challenge is never answered",
+        Call("register-no-credentials", None, proxy=_WITH_AUTH, talk=1, linger=6),
+        "auth-no-credentials",
+        log=(),
+    ),
+    broken(
+        "loop-483",
+        "Kamailio sends the call to itself until Max-Forwards is used up; recorded on all its interfaces",
+        Call("caller-refused", None, proxy=("WITH_LOOP",), recorded_at=Side.PROXY, caller_keys={"max_forwards": "8"}),
+        "too-many-hops-483",
     ),
 )
 
@@ -174,6 +255,29 @@ _BROKEN = (
             caller_keys={"via_parameters": ";rport"},
         ),
         "nat-sdp-private",
+    ),
+    capture_only(
+        broken(
+            "behind-nat-inside",
+            "The same kind of call, recorded at the caller inside the NAT: nothing comes back",
+            Call(
+                **_RTP,
+                talk=4,
+                caller_address="10.20.0.11",
+                nat=CALLER,
+                caller_keys={"via_parameters": ";rport"},
+            ),
+            "nat-sdp-private",
+            "media-one-way",
+        )
+    ),
+    capture_only(
+        broken(
+            "no-media",
+            "Two calls of 4 s, the first with RTP both ways, the second without any",
+            Call(**_RTP, talk=4, then=Call(talk=4)),
+            "media-none",
+        )
     ),
     broken(
         "no-codec-488",
@@ -339,4 +443,4 @@ _BROKEN = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*_HEALTHY, *_BROKEN)
+CASES: tuple[Case, ...] = (*_HEALTHY, *_PHONES, *_PROXIED, *_BROKEN)

@@ -23,7 +23,7 @@ def _record(case: Case) -> None:
     with tempfile.TemporaryDirectory() as folder:
         capture, log = case.record(Path(folder))
         shutil.copy(capture, EXAMPLES / f"{case.name}{case.capture_suffix}")
-        if case.log_checks is not None:
+        if log is not None and case.log_checks is not None:
             shutil.copy(log, EXAMPLES / f"{case.name}.log")
     print(case.name, flush=True)
 

@@ -1,0 +1,54 @@
+"""Kamailio as the proxy and registrar of a test call."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.network import Host
+
+PASSWORD = "secret"
+_CONFIGURATION = Path(__file__).parent / "proxy.cfg"
+_SIP_PORT = ":13C4 "  # 5060, as /proc/net/udp writes it
+_START_SECONDS = 15
+_STOP_SECONDS = 5
+
+
+def reason_without_kamailio() -> str:
+    """Why Kamailio cannot be used here, in one sentence; empty where it can."""
+    return "" if shutil.which("kamailio") else "not installed: kamailio"
+
+
+@contextmanager
+def proxy_running(host: Host, folder: Path, callee: str, *switches: str) -> Iterator[None]:
+    """Runs Kamailio on `host` while the block runs; calls go to the address `callee`. Raises RuntimeError if it fails."""
+    folder.mkdir(exist_ok=True)
+    command = ["kamailio", "-f", str(_CONFIGURATION), "-DD", "-E", "-m", "32", "-M", "4", "-u", "root", "-g", "root"]
+    command += ["-w", str(folder), "-Y", str(folder), "-P", str(folder / "kamailio.pid")]
+    command += ["-l", f"udp:{host.address}:5060", "-A", f'CALLEE_URI="sip:{callee}:5060"']
+    for switch in switches:
+        command += ["-A", switch]
+    log = folder / "kamailio.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(host.command(*command), stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while _SIP_PORT not in Path(f"/proc/{process.pid}/net/udp").read_text():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"Kamailio does not start: {log.read_text(errors='replace')}")
+            time.sleep(0.05)
+        # The port is bound before the workers read from it.
+        time.sleep(0.5)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(_STOP_SECONDS)
