@@ -35,7 +35,9 @@ COPY entrypoint.sh /opt/sip-ci/entrypoint.sh
 
 # In /usr/local/bin rather than in PATH: a CI system that replaces the entry point may start a login shell,
 # which sets its own PATH.
-RUN ln -s /opt/sip-ci/bin/sip-ci /opt/sip-ci/bin/sip-ci-server /usr/local/bin/
+# The folder is for the server's database and captures, in the hands of the user that examples/self-hosted names.
+RUN ln -s /opt/sip-ci/bin/sip-ci /opt/sip-ci/bin/sip-ci-server /usr/local/bin/ \
+    && install -d -m 0700 -o 10001 -g 10001 /var/lib/sip-ci
 
 # No USER: a container action starts as root, and the entry point then becomes the owner of the workspace.
 # Elsewhere `docker run --user` may name any user.

@@ -62,11 +62,9 @@ if [[ $# -eq 0 ]]; then
     set -- analyze
 fi
 
-# Neither the inputs (the key is among them) nor a setting that is there but empty goes any further.
-for name in "${!SIP_CI_@}"; do
-    if [[ $name == SIP_CI_INPUT_* || -z ${!name} ]]; then
-        unset "$name"
-    fi
+# The inputs (the key is among them) go no further.
+for name in "${!SIP_CI_INPUT_@}"; do
+    unset "$name"
 done
 
 case "$1" in

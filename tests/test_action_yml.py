@@ -83,7 +83,7 @@ def test_every_input_reaches_the_setting_of_its_name(action: dict[str, Any], tmp
 def test_inputs_that_are_not_given_leave_the_settings_alone(action: dict[str, Any], tmp_path: Path) -> None:
     environment = {variable(name): "" for name in action["inputs"]}
 
-    seen = settings({"GITHUB_ACTIONS": "true", "SIP_CI_FAIL_ON": "low", "SIP_CI_ISSUE": "", **environment}, tmp_path)
+    seen = settings({"GITHUB_ACTIONS": "true", "SIP_CI_FAIL_ON": "low", **environment}, tmp_path)
 
     assert seen.keys() == {"arguments", "SIP_CI_FAIL_ON", "SIP_CI_OUTPUT"}
     assert seen["SIP_CI_FAIL_ON"] == "low"
