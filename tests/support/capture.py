@@ -27,7 +27,8 @@ def recorded(path: Path, host: Host | None, interface: str = "eth0", capture_fil
     """Records into `path` what `interface` of `host` sees while the block runs; `host` None is this machine itself.
 
     A path that ends in `.pcapng` is recorded with dumpcap, any other with tcpdump. The block is entered when the
-    program says that it listens, and left when it has written its last packet. Raises RuntimeError where it does not start.
+    program says that it listens, and left when it has written its last packet. Raises RuntimeError where it does not
+    start.
     """
     if path.suffix == ".pcapng":
         command = ["dumpcap", "-i", interface, "-q", "-w", str(path)]

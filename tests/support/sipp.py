@@ -12,7 +12,6 @@ from pathlib import Path
 from tests.support.network import Host
 
 SCENARIOS = Path(__file__).parent.parent / "e2e" / "live" / "scenarios"
-PCMU_PORT = 6000
 _LISTEN_SECONDS = 10
 _POLL_SECONDS = 0.02
 
@@ -22,9 +21,9 @@ def reason_without_sipp() -> str:
     return "" if shutil.which("sipp") else "not installed: sipp"
 
 
-def audio(*formats: str, port: int = PCMU_PORT, ptime: int | None = 20) -> str:
-    """The media lines of an SDP body: `formats` are rtpmap values such as "0 PCMU/8000"."""
-    lines = [f"m=audio {port} RTP/AVP {' '.join(line.split()[0] for line in formats)}"]
+def audio(*formats: str, ptime: int | None = 20) -> str:
+    """What follows `m=audio PORT RTP/AVP` in an SDP body: `formats` are rtpmap values such as "0 PCMU/8000"."""
+    lines = [" ".join(line.split()[0] for line in formats)]
     lines += [f"a=rtpmap:{line}" for line in formats]
     if ptime is not None:
         lines.append(f"a=ptime:{ptime}")

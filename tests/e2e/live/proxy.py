@@ -26,7 +26,7 @@ def reason_without_kamailio() -> str:
 
 @contextmanager
 def proxy_running(host: Host, folder: Path, callee: str, *switches: str) -> Iterator[None]:
-    """Runs Kamailio on `host` while the block runs; calls go to the address `callee`. Raises RuntimeError if it fails."""
+    """Runs Kamailio on `host` while the block runs; calls go to the address `callee`. RuntimeError if it fails."""
     folder.mkdir(exist_ok=True)
     command = ["kamailio", "-f", str(_CONFIGURATION), "-DD", "-E", "-m", "32", "-M", "4", "-u", "root", "-g", "root"]
     command += ["-w", str(folder), "-Y", str(folder), "-P", str(folder / "kamailio.pid")]
