@@ -27,6 +27,9 @@ ETHERTYPE_IPV6 = 0x86DD
 _VLAN_TYPES = (0x8100, 0x88A8, 0x9100, 0x9200)
 _VLAN_TAGS = 4
 
+GTP_PORT = 2152
+"""GTP-U (3GPP TS 29.281): packets of mobile phones inside UDP."""
+
 PROTOCOL_TCP = 6
 PROTOCOL_UDP = 17
 
@@ -182,7 +185,11 @@ def decode_headers(batch: RecordBatch, endpoints: EndpointTable) -> HeaderColumn
     v4, odd_v4, pairs_v4 = _ipv4(batch, link)
     v6, odd_v6, pairs_v6 = _ipv6(batch, link)
     slow += [odd_v4, odd_v6]
-    udp = [_udp(batch, network, endpoints) for network in (v4, v6)]
+    udp = []
+    for network in (v4, v6):
+        datagrams, tunnels = _udp(batch, network, endpoints)
+        udp.append(datagrams)
+        slow.append(tunnels)
     tcp = [_tcp(batch, network, endpoints) for network in (v4, v6)]
     return HeaderColumns(link, _merge(udp), _merge(tcp), np.sort(np.concatenate(slow)), pairs_v4, pairs_v6)
 
@@ -259,16 +266,27 @@ def _numbers(
     return endpoints.numbers_v4(hosts, ports)  # type: ignore[arg-type]
 
 
-def _udp(batch: RecordBatch, network: _Network, endpoints: EndpointTable) -> TransportColumns:
+def _udp(batch: RecordBatch, network: _Network, endpoints: EndpointTable) -> tuple[TransportColumns, Indices]:
+    """The datagrams, and the places of those that carry packets themselves."""
     mask = (network.protocol == PROTOCOL_UDP) & (network.transport + 8 <= network.captured_end)
     start = network.transport[mask]
     header = gather(batch.buffer, start, _UDP)
+    tunnel = (header["source"] == GTP_PORT) | (header["destination"] == GTP_PORT)
+    if tunnel.any():
+        # Version 1 of the protocol, and a packet in it (TS 29.281 §5.1, §6.1).
+        flags = _bytes(batch.buffer)[start + 8]
+        tunnel &= (flags >> 5 == 1) & (_bytes(batch.buffer)[start + 9] == 0xFF)
+    tunnels = network.row[mask][tunnel]
+    if len(tunnels):
+        mask[mask] = ~tunnel
+        start = start[~tunnel]
+        header = header[~tunnel]
     declared = header["length"].astype(np.int64)
     ip_wire = network.wire_end[mask] - start
     # A UDP length that cannot be (too small, or beyond the IP packet) is not believed.
     wire = np.where((declared >= 8) & (declared <= ip_wire), declared, ip_wire) - 8
     captured = np.minimum(wire, network.captured_end[mask] - start - 8)
-    return TransportColumns(
+    datagrams = TransportColumns(
         network.row[mask],
         _numbers(network, mask, header["source"], source=True, endpoints=endpoints),
         _numbers(network, mask, header["destination"], source=False, endpoints=endpoints),
@@ -279,6 +297,7 @@ def _udp(batch: RecordBatch, network: _Network, endpoints: EndpointTable) -> Tra
         np.zeros(len(start), np.uint32),
         np.zeros(len(start), np.uint8),
     )
+    return datagrams, tunnels
 
 
 def _tcp(batch: RecordBatch, network: _Network, endpoints: EndpointTable) -> TransportColumns:

@@ -14,7 +14,7 @@ from typing import Any
 
 import dpkt
 
-from sip_ci.trace.capture.columns import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from sip_ci.trace.capture.columns import ETHERTYPE_IPV4, ETHERTYPE_IPV6, GTP_PORT
 from sip_ci.trace.observation import Endpoint
 
 PROTOCOL_ICMP = 1
@@ -28,8 +28,6 @@ PROTOCOL_ICMPV6 = 58
 LINK_PPP = 9
 LINK_PPP_HDLC = 50
 LINK_ETHERNET = 1
-
-GTP_PORT = 2152
 
 _ETHERTYPE_BRIDGED = 0x6558
 _ETHERTYPES_MPLS = (0x8847, 0x8848)
@@ -153,9 +151,7 @@ def dissect_link(link: int, data: bytes, wire: int) -> list[IpPacket]:
     """
     if link == LINK_ETHERNET:
         return dissect(_ETHERTYPE_BRIDGED, data, wire)
-    # RFC 1662 §3.1: the address and control fields may be left out.
-    head = 2 if data[:2] in (b"\xff\x03", b"\x0f\x00") else 0
-    return dissect(_ETHERTYPE_PPP, data[head:], wire - head)
+    return dissect(_ETHERTYPE_PPP, data, wire)
 
 
 def dissect(ethertype: int, data: bytes, wire: int) -> list[IpPacket]:
@@ -216,6 +212,9 @@ def _unwrap(ethertype: int, data: bytes, wire: int) -> tuple[int, bytes, int] | 
         # RFC 2516 §4: version and type, code, session, length.
         return _ETHERTYPE_PPP, data[6:], wire - 6
     if ethertype == _ETHERTYPE_PPP:
+        if data[:2] in (b"\xff\x03", b"\x0f\x00"):
+            # The address and control fields may be left out (RFC 1662 §3.2); Cisco HDLC has its own.
+            data, wire = data[2:], wire - 2
         # RFC 1661 §2: the protocol field's low bit says that it has no second byte.
         size = 1 if data[0] & 1 else 2
         return _PPP_PROTOCOLS.get(int.from_bytes(data[:size], "big"), -1), data[size:], wire - size
@@ -231,7 +230,8 @@ def _tunnel(packet: IpPacket) -> tuple[int, bytes, int] | None:
         return ETHERTYPE_IPV6, data, wire
     if packet.protocol == PROTOCOL_GRE and len(data) >= 4:
         header = _Gre(data)
-        if header.v != 0:
+        # Version 1 is that of PPTP (RFC 2637 §4.1); its header has two more fields.
+        if header.v > 1:
             return None
         size = 4 + struct.calcsize("!" + "".join(header.opt_fields_fmts()[1]))
         return header.p, data[size:], wire - size

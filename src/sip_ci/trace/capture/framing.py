@@ -90,7 +90,7 @@ class StreamFramer:
 
     def feed(self, data: bytes, mark: Mark) -> None:
         """Take the next bytes of the stream."""
-        if not data or not self.wants:
+        if not data or self.kind in (StreamKind.TLS, StreamKind.OTHER):
             return
         self._buffer += data
         self._end += len(data)

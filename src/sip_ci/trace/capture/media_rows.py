@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,11 +60,11 @@ class MediaRowsBuilder:
         """
         parts = [self._keep(part, fax) for part in self._parts]
         self._parts = []
-        columns: list[npt.NDArray[np.generic]] = []
+        columns: dict[str, Any] = {}
         for name, kind in _COLUMNS:
             pieces = [getattr(part, name) for part in parts]
-            columns.append(np.concatenate(pieces).astype(kind, copy=False) if pieces else np.zeros(0, kind))
-        table = MediaTable(endpoints, *columns, rtcp)  # type: ignore[arg-type]
+            columns[name] = np.concatenate(pieces).astype(kind, copy=False) if pieces else np.zeros(0, kind)
+        table = MediaTable(endpoints=endpoints, rtcp=rtcp, **columns)
         if np.any(np.diff(table.frame) < 0):
             table = table.select(np.argsort(table.frame, kind="stable"))
         return table
