@@ -102,7 +102,8 @@ PRIVATE_ADDRESS = Finding(
     ),
     recommendation=(
         "Configure the public address for media:\n"
-        "- Asterisk: `external_media_address=<public IP>` and `local_net=192.168.0.0/16` in the transport in `pjsip.conf`\n"
+        "- Asterisk: `external_media_address=<public IP>` and `local_net=192.168.0.0/16` "
+        "in the transport in `pjsip.conf`\n"
         "- FreeSWITCH: `ext-rtp-ip` in the sofia profile (`auto-nat` or `stun:…` behind NAT)"
     ),
     input=LOG,
@@ -126,8 +127,8 @@ PTIME = Finding(
     severity=Severity.MEDIUM,
     category=Category.CODEC,
     title="Offer says ptime 20, answer says ptime 30",
-    detail="The offer asks for packets of 20 ms, the answer for 30 ms. Some gateways then mix up their jitter buffers.",
-    recommendation="Set the same packet time on both sides: `allow=ulaw:20` (Asterisk), `codec-prefs` PCMU@20i (FreeSWITCH).",
+    detail="The offer asks for packets of 20 ms, the answer for 30 ms. Some gateways then mix up their buffers.",
+    recommendation="Set the same packet time: `allow=ulaw:20` (Asterisk), `codec-prefs` PCMU@20i (FreeSWITCH).",
     input=LOG,
     fingerprint="99ab99ab99ab99ab",
     confidence=Confidence.LIKELY,
@@ -218,8 +219,8 @@ INPUTS = (
             streams=(
                 StreamMeasurement(
                     "10.0.4.20:16384", "10.0.4.21:20000", "0x1f2e3d4c", "PCMU", 1500, 1520, 20, 1.316,
-                    call="b2b@10.0.4.21", jitter_ms=2.4, max_jitter_ms=9.1, duration_ms=30400.0, mos=4.12, grounded=True,
-                    model="G.107",
+                    call="b2b@10.0.4.21", jitter_ms=2.4, max_jitter_ms=9.1, duration_ms=30400.0, mos=4.12,
+                    grounded=True, model="G.107",
                 ),
             ),
             streams_total=1,
@@ -284,5 +285,5 @@ def hostile(text: str) -> ReportData:
         ),
         ladders=(ladder,),
     )
-    broken = InputResult(text + "2", error=text)
+    broken = InputResult(text + "2", error=f"{text} broken")
     return make((finding,), inputs=(source, broken), places={"f": Location(text, 1, 1, why=text)})

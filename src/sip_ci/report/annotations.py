@@ -20,6 +20,7 @@ MAXIMUM_PER_KIND = 10
 _MAXIMUM_MESSAGE = 3500
 """The runner cuts messages at 4,096 characters."""
 _MAXIMUM_TITLE = 120
+_LONGEST_PATH = 1024
 
 KINDS = {
     Severity.CRITICAL: "error",
@@ -59,13 +60,13 @@ def render(data: ReportData, options: ReportOptions) -> str:
 def _command(item: JudgedFinding, options: ReportOptions) -> str:
     finding = item.finding
     properties: dict[str, str] = {}
-    if item.location is not None:
+    if item.location is not None and len(item.location.path) <= _LONGEST_PATH:
         properties |= {
             "file": printable(item.location.path),
             "line": str(item.location.start_line),
             "endLine": str(max(item.location.end_line, item.location.start_line)),
         }
-    elif options.anchor:
+    elif item.location is None and options.anchor:
         properties |= {"file": printable(options.anchor), "line": "1"}
     title = f"{one_line(finding.title, _MAXIMUM_TITLE)} [{finding.check or UNNAMED_CHECK}]"
     properties["title"] = printable(title)

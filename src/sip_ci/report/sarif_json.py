@@ -8,6 +8,7 @@ file (`byteOffset: -1`, `contents: […]`); an explicit `level: "warning"` is dr
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import attr
@@ -43,15 +44,26 @@ def _value(value: Any) -> Any:
 
 
 def _properties(item: Any) -> dict[str, Any]:
-    kind = type(item).__name__
     found = {}
-    for field in attr.fields(type(item)):
-        value = getattr(item, field.name)
-        default = field.default.factory() if isinstance(field.default, attr.Factory) else field.default  # type: ignore[arg-type]
-        if value is None or (value == default and (kind, field.name) not in _KEPT):
-            continue
-        found[_RENAMED.get((kind, field.name), field.metadata["schema_property_name"])] = _value(value)
+    for name, written, default in _fields(type(item)):
+        value = getattr(item, name)
+        if value is not None and value != default:
+            found[written] = _value(value)
     return found
+
+
+@cache
+def _fields(kind: type) -> tuple[tuple[str, str, Any], ...]:
+    """Return the properties of a class: attribute, name in SARIF, and the value that means "absent"."""
+    fields = []
+    for field in attr.fields(kind):
+        key = (kind.__name__, field.name)
+        default = field.default
+        if isinstance(default, attr.Factory):  # type: ignore[arg-type]
+            default = default.factory()
+        written = _RENAMED.get(key, field.metadata["schema_property_name"])
+        fields.append((field.name, written, None if key in _KEPT else default))
+    return tuple(fields)
 
 
 def _clean(text: str) -> str:
