@@ -83,6 +83,7 @@ def test_every_declared_output_is_set_and_no_other(broken: GithubRunner) -> None
 def test_nothing_is_handed_to_later_steps_but_outputs(broken: GithubRunner) -> None:
     result = broken.step({"paths": "traces"})
 
+    assert result.outputs
     assert result.environment_changes == ""
 
 
@@ -176,6 +177,7 @@ def test_the_key_is_shown_nowhere(healthy: GithubRunner) -> None:
     key = "sips_" + "c0ffee" * 6
     result = healthy.step({"paths": "traces", "api-key": key})
 
+    assert result.outcome == "success", result.log
     visible = "\n".join(line for line in result.log.splitlines() if not line.startswith("::add-mask::"))
     assert key not in visible
     assert key not in result.summary
