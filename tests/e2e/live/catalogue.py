@@ -173,12 +173,13 @@ _PROXIED = (
         Call("caller-wrong-password", None, proxy=_WITH_AUTH, caller_arguments=_WRONG_PASSWORD),
         "auth-failed-credentials",
     ),
-    broken(
-        "register-no-credentials",
-        "REGISTER whose challenge is never answered",
-        Call("register-no-credentials", None, proxy=_WITH_AUTH, talk=1, linger=6),
-        "auth-no-credentials",
-        log=(),
+    capture_only(
+        broken(
+            "register-no-credentials",
+            "REGISTER whose challenge is never answered",
+            Call("register-no-credentials", None, proxy=_WITH_AUTH, talk=1, linger=6),
+            "auth-no-credentials",
+        )
     ),
     broken(
         "loop-483",

@@ -1,0 +1,92 @@
+"""The example traces show what `truth.tsv` says of them, and healthy calls stay healthy however they were recorded."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.support import transform
+
+from sip_ci.findings import Severity
+from sip_ci.service.wire import AnalysisContext, AnalysisResponse
+from sip_ci.trace.reading import read_trace
+from sip_ci_server.engine.analysis import analyze
+
+TRACES = Path(__file__).parents[2] / "examples" / "traces"
+MAXIMUM_BYTES = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of the truth."""
+
+    file: str
+    expected: frozenset[str]
+    """Checks that must be found; empty for a healthy call."""
+
+
+def _examples() -> list[Example]:
+    with (TRACES / "truth.tsv").open(newline="") as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    return [
+        Example(row["file"], frozenset() if row["expected"] == "healthy" else frozenset(row["expected"].split(",")))
+        for row in rows
+    ]
+
+
+EXAMPLES = _examples()
+HEALTHY = [example for example in EXAMPLES if not example.expected]
+BROKEN = [example for example in EXAMPLES if example.expected]
+HEALTHY_CAPTURES = [example for example in HEALTHY if not example.file.endswith(".log")]
+
+
+def _named(example: Example) -> str:
+    return example.file
+
+
+def diagnose(source: Path | bytes, name: str) -> AnalysisResponse:
+    return analyze(read_trace(source, name), AnalysisContext())
+
+
+def alarms(report: AnalysisResponse) -> list[tuple[str, str, str]]:
+    """Findings of medium severity or worse."""
+    return [
+        (finding.check, finding.severity.value, finding.detail)
+        for finding in report.findings
+        if finding.severity.at_least(Severity.MEDIUM)
+    ]
+
+
+def test_truth_and_folder_agree() -> None:
+    present = {path.name for path in TRACES.iterdir() if path.suffix in {".pcap", ".pcapng", ".log"}}
+    assert {example.file for example in EXAMPLES} == present
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=_named)
+def test_example_is_small(example: Example) -> None:
+    assert (TRACES / example.file).stat().st_size < MAXIMUM_BYTES
+
+
+@pytest.mark.parametrize("example", BROKEN, ids=_named)
+def test_fault_is_found(example: Example) -> None:
+    report = diagnose(TRACES / example.file, example.file)
+    found = {finding.check for finding in report.findings}
+    assert example.expected <= found
+
+
+@pytest.mark.parametrize("example", HEALTHY, ids=_named)
+def test_healthy_call_raises_no_alarm(example: Example) -> None:
+    report = diagnose(TRACES / example.file, example.file)
+    assert report.meta.trace is not None
+    assert report.meta.trace.messages > 0
+    assert alarms(report) == []
+
+
+@pytest.mark.parametrize("variant", transform.VARIANTS)
+@pytest.mark.parametrize("example", HEALTHY_CAPTURES, ids=_named)
+def test_healthy_call_raises_no_alarm_however_recorded(example: Example, variant: str) -> None:
+    capture = transform.load(TRACES / example.file)
+    changed = transform.VARIANTS[variant](capture)
+    assert alarms(diagnose(changed.to_pcap(), f"{variant}.pcap")) == []
