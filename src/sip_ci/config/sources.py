@@ -22,6 +22,14 @@ _WORKSPACE_VARIABLES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 _FILE_ONLY_KEYS = ("version",)
 
 
+class InvalidConfigError(ConfigError):
+    """Raised when values are of the wrong kind or out of range; it knows all of them."""
+
+    def __init__(self, message: str, problems: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
     """One value that somebody gave, and who."""
@@ -170,7 +178,7 @@ def _validate(given: Mapping[str, _Given]) -> FileSettings:
     except ValidationError as error:
         problems = [_problem(detail, given) for detail in error.errors(include_url=False)]
     more = f" (and {len(problems) - 1} more: see `sip-ci config check`)" if len(problems) > 1 else ""
-    raise ConfigError(problems[0] + more, problems)
+    raise InvalidConfigError(problems[0] + more, tuple(problems))
 
 
 def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
