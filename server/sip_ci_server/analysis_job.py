@@ -1,0 +1,31 @@
+"""What a worker does with one input. This module is what workers preload: importing it imports the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sip_ci.service.wire import AnalysisContext
+from sip_ci.trace.reading import read_trace
+from sip_ci_server.engine.analysis import analyze
+
+_UNREADABLE_FORMATS = frozenset({"unknown", "empty"})
+
+
+class UnreadableInputError(Exception):
+    """Raised for an input in which nothing could be read; its text says what was found and expected."""
+
+
+def analyze_input(source: Path | str, name: str, context: AnalysisContext) -> bytes:
+    """Read one input, a file or the text of a trace itself, and return the JSON of its AnalysisResponse.
+
+    Raises:
+        UnreadableInputError: if the input is of no known form.
+    """
+    trace = read_trace(source.encode("utf-8") if isinstance(source, str) else source, name)
+    if trace.format in _UNREADABLE_FORMATS:
+        found = "is empty" if trace.format == "empty" else "holds no SIP message in any form that is known here"
+        raise UnreadableInputError(
+            f"the input {found}; expected a pcap or pcapng capture (gzip of either too), raw SIP messages, or a log of "
+            "sngrep, SIPp, Asterisk, FreeSWITCH or another known program"
+        )
+    return analyze(trace, context).model_dump_json().encode()

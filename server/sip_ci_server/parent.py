@@ -1,0 +1,75 @@
+"""Ends the server when the process that started it is gone, however that one ended."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import select
+import signal
+import stat
+import sys
+import threading
+from types import FrameType
+
+logger = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_POLL_SECONDS = 0.25
+_PATIENCE_SECONDS = 2.0
+
+
+def die_with_parent() -> None:
+    """Watch the parent from now on. Call it from the main thread, as early as possible.
+
+    Three signs are watched, because none is enough: the kernel's parent-death signal (Linux; immediate, but it is
+    sent when the *thread* that started this process ends), the parent's id (everywhere; polled), and the end of
+    standard input where that is a pipe (also when the parent was gone before this process asked).
+    """
+    parent = os.getppid()
+    check_now = threading.Event()
+
+    def on_signal(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is given
+        check_now.set()
+
+    # Only a hint to look at the parent's id: a thread of the parent that ends must not end this server.
+    signal.signal(signal.SIGUSR1, on_signal)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1, 0, 0, 0)
+    threading.Thread(target=_watch_parent, args=(parent, check_now), name="parent-watch", daemon=True).start()
+    if _stdin_is_a_pipe():
+        threading.Thread(target=_watch_stdin, name="stdin-watch", daemon=True).start()
+
+
+def _watch_parent(parent: int, check_now: threading.Event) -> None:
+    while os.getppid() == parent:
+        check_now.wait(_POLL_SECONDS)
+        check_now.clear()
+    _end("the parent process is gone")
+
+
+def _watch_stdin() -> None:
+    try:
+        # Readiness first: a read of standard input would hold its lock at the end of the interpreter.
+        while True:
+            select.select([0], [], [])
+            if not os.read(0, 4096):
+                break
+    except OSError:
+        pass
+    _end("standard input was closed")
+
+
+def _stdin_is_a_pipe() -> bool:
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _end(reason: str) -> None:
+    logger.info("ending: %s", reason)
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(_PATIENCE_SECONDS)
+    os._exit(0)
