@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.messages import message_of, request
 
 from sip_ci.trace.defects import MAX_DEFECTS, DefectRule, defects_of
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.verdict import Outcome, verdict_of
-from tests.support.messages import message_of, request
 
 
 def rules(raw: bytes, fidelity: Fidelity = Fidelity.EXACT) -> set[DefectRule]:

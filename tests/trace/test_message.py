@@ -5,11 +5,11 @@ import inspect
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.messages import message_of, request
 
 from sip_ci.trace.message import SipMessage, canonical_name
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.sdp import sdp_of
-from tests.support.messages import message_of, request
 
 PROPERTIES = [name for name, value in inspect.getmembers(SipMessage) if isinstance(value, property)]
 
@@ -120,25 +120,13 @@ def test_canonical_names(written: bytes, name: str) -> None:
     assert canonical_name(written) == name
 
 
-MESSAGE_LIKE = st.lists(
-    st.sampled_from(
-        [b"INVITE sip:a@h SIP/2.0", b"SIP/2.0 200 OK", b"\r\n", b"\n", b"\r", b" ", b"\t", b"Via: SIP/2.0/UDP h", b"v:"]
-        + [
-            b"Content-Length: 5",
-            b"l:-1",
-            b"CSeq: 1 INVITE",
-            b'From: "a',
-            b"<sip:a@[::1",
-            b";tag=",
-            b",",
-            b"\0",
-            b"\xff",
-        ]
-        + [b"Content-Type: multipart/mixed;boundary=b", b"--b", b"c: application/sdp", b"v=0", b"m=audio 1 RTP/AVP 0"]
-        + [b"a=rtpmap:0 ", b"c=IN IP4", "²".encode(), b"m=audio 99999999999999999999 x 0"]
-    ),
-    max_size=40,
-).map(b"".join)
+_PIECES = [
+    b"INVITE sip:a@h SIP/2.0", b"SIP/2.0 200 OK", b"\r\n", b"\n", b"\r", b" ", b"\t", b"Via: SIP/2.0/UDP h", b"v:",
+    b"Content-Length: 5", b"l:-1", b"CSeq: 1 INVITE", b'From: "a', b"<sip:a@[::1", b";tag=", b",", b"\0", b"\xff",
+    b"Content-Type: multipart/mixed;boundary=b", b"--b", b"c: application/sdp", b"v=0", b"m=audio 1 RTP/AVP 0",
+    b"a=rtpmap:0 ", b"c=IN IP4", "²".encode(), b"m=audio 99999999999999999999 x 0",
+]  # fmt: skip
+MESSAGE_LIKE = st.lists(st.sampled_from(_PIECES), max_size=40).map(b"".join)
 
 
 @given(st.binary(max_size=400) | MESSAGE_LIKE, st.sampled_from(list(Fidelity)))

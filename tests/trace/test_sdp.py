@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.messages import message_of, request
 
 from sip_ci.trace.payload_types import Encoding
 from sip_ci.trace.sdp import MAX_LINES, Direction, SessionDescription, parse_sdp, sdp_of
-from tests.support.messages import message_of, request
 
 OFFER = b"""v=0
 o=- 20518 2 IN IP4 198.51.100.1

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from tests.support.corpus import CORPUS, needs_corpus
+from tests.support.messages import message_of
 
 from sip_ci.trace.defects import DefectRule
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.sdp import sdp_of
 from sip_ci.trace.verdict import Element, Outcome, Role, verdict_of
-from tests.support.corpus import CORPUS, needs_corpus
-from tests.support.messages import message_of
 
 pytestmark = [pytest.mark.corpus, needs_corpus]
 
