@@ -80,17 +80,18 @@ class EmbeddedServer:
         command = [sys.executable, "-P", "-m", "sip_ci_server", "serve", "--host", "127.0.0.1", "--port", "0"]
         command += ["--port-file", str(self._port_file), "--die-with-parent"]
         for root in self.file_roots:
-            command += ["--file-root", str(root)]
+            command += ["--root", str(root)]
         atexit.register(self.stop)
         try:
             with self._log_file.open("wb") as log:
                 self._process = subprocess.Popen(
                     command,
-                    stdin=subprocess.DEVNULL,
+                    # A pipe whose end tells the child that this process is gone, however it went.
+                    stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=folder,
-                    env=_environment(self.key, folder),
+                    env=_environment(self.key),
                     # A group of its own: Ctrl-C reaches this process first, which then stops the whole group.
                     process_group=0,
                 )
@@ -133,6 +134,8 @@ class EmbeddedServer:
         process, self._process = self._process, None
         if process is not None:
             _end_group(process)
+            if process.stdin is not None:
+                process.stdin.close()
         folder, self._folder = self._folder, None
         if folder is not None:
             folder.cleanup()
@@ -168,13 +171,12 @@ class EmbeddedServer:
         return "; it said:\n  " + "\n  ".join(lines) if lines else " and said nothing"
 
 
-def _environment(key: SecretStr, folder: Path) -> dict[str, str]:
+def _environment(key: SecretStr) -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     return {
         **passed,
         KEY_VARIABLE: key.get_secret_value(),
-        "SIP_CI_SERVER_DATABASE": f"sqlite:///{folder / 'server.sqlite'}",
-        "SIP_CI_SERVER_CAPTURES": str(folder / "captures"),
+        "SIP_CI_SERVER_LOG_LEVEL": "warning",
         "PYTHONUNBUFFERED": "1",
     }
 
