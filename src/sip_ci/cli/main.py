@@ -127,6 +127,9 @@ def _run(arguments: list[str]) -> int:
         return leaving.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_ERROR
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "sip-ci"
         return _fail(f"{error.format_message()} (see `{command} --help`)")

@@ -17,8 +17,10 @@ from sip_ci.trace.printable import printable
 
 logger = logging.getLogger(__name__)
 
-UNREADABLE_CODE = "unreadable"
-"""The server's word for an input that is no trace of any kind that it knows."""
+UNREADABLE_CODES = frozenset({"unreadable-input", "unreadable", ""})
+"""The server's words for an input that is no trace of any kind that it knows; the hosted one gives no word."""
+
+_CAPTURE_EXTENSIONS = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
 
 _BINARY_MAGICS = (
     b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4",  # pcap, microseconds
@@ -58,9 +60,9 @@ class Submitter:
         try:
             return self._submit(file)
         except RequestRefusedError as error:
-            return _failed(file, str(error), skip=not file.named and error.code in (UNREADABLE_CODE, ""))
+            return _failed(file, str(error), skip=_may_be_no_trace(file) and error.code in UNREADABLE_CODES)
         except InputError as error:
-            return _failed(file, str(error), skip=not file.named)
+            return _failed(file, str(error), skip=_may_be_no_trace(file))
         except OSError as error:
             return _failed(file, f"cannot be read: {error.strerror or type(error).__name__}", skip=False)
 
@@ -116,6 +118,11 @@ def _failed(file: TraceFile, reason: str, *, skip: bool) -> InputAnalysis:
     level = logging.INFO if skip else logging.ERROR
     logger.log(level, "%s: %s", printable(file.name), reason)
     return InputAnalysis(InputResult(name=file.name, error=reason), skipped=skip)
+
+
+def _may_be_no_trace(file: TraceFile) -> bool:
+    """Whether it is no wonder if this is no trace: a text that a search came upon, and that nobody called a capture."""
+    return not file.named and not file.path.name.lower().endswith(_CAPTURE_EXTENSIONS)
 
 
 def _has_binary_magic(path: Path) -> bool:

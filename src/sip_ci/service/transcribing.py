@@ -1,0 +1,47 @@
+"""Writes an input out as text for a server that takes nothing else: read here, masked, and split by call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_ci.errors import InputError
+from sip_ci.inputs import TraceFile
+from sip_ci.service.chunks import Block, Chunks, split
+from sip_ci.trace.reading import read_trace
+from sip_ci.trace.redact import Redactor
+from sip_ci.trace.trace import Trace
+from sip_ci.trace.transcript import describe_media, render_message
+
+
+def transcribe(file: TraceFile) -> Chunks:
+    """Read a capture or a log and write it out in parts that the API takes.
+
+    Credentials, keys and identities are masked: what leaves this machine is what a diagnosis needs.
+
+    Raises:
+        InputError: The input holds no SIP message.
+        OSError: The file cannot be read.
+    """
+    trace = read_trace(file.path, file.name)
+    if not trace.messages:
+        reasons = "; ".join(notice.text for notice in trace.notices[:3])
+        raise InputError(f"holds no SIP message{f': {reasons}' if reasons else ''}")
+    chunks = split(_blocks(trace))
+    notices = tuple(notice.text for notice in trace.notices)
+    return Chunks(chunks.pieces, notices + chunks.notices)
+
+
+def _blocks(trace: Trace) -> Iterator[Block]:
+    for comment in describe_media(trace.media):
+        yield Block("", f"# {comment}\n")
+    redactor = Redactor()
+    for index, message in enumerate(trace.messages):
+        position = message.observation.position
+        yield Block(
+            call=message.call_id,
+            text=render_message(redactor.redact_message(message)),
+            message=index,
+            # The block's first line says when and between whom; the message begins on its second.
+            line=None if position.line is None else position.line - 1,
+            frame=position.frame,
+        )
