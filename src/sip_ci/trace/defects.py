@@ -16,7 +16,8 @@ from sip_ci.trace.grammar import (
     via_faults,
     warning_faults,
 )
-from sip_ci.trace.message import Header, SipMessage
+from sip_ci.trace.header_index import Header
+from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.uri import split_outside_quotes
 

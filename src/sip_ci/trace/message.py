@@ -7,11 +7,12 @@ Nothing here raises for content. What does not parse is absent (an empty string,
 from __future__ import annotations
 
 from array import array
-from typing import NamedTuple
 
 from sip_ci.trace.digits import parse_digits
+from sip_ci.trace.header_index import Header as Header
+from sip_ci.trace.header_index import canonical_name as canonical_name
+from sip_ci.trace.header_index import index_headers, newline_of, unfold
 from sip_ci.trace.headers import (
-    COMPACT_FORMS,
     CSeq,
     NameAddr,
     Via,
@@ -25,26 +26,7 @@ from sip_ci.trace.start_line import StartLine, decode, parse_start_line
 from sip_ci.trace.start_line import looks_like_start_line as looks_like_start_line
 from sip_ci.trace.uri import Uri, parse_uri
 
-_CANONICAL: dict[bytes, str] = {short.encode(): name for short, name in COMPACT_FORMS.items()}
-_CANONICAL_NAMES = 4096
-_NAME_SEQUENCES: dict[tuple[str, ...], tuple[str, ...]] = {}
-"""The header names of messages, in order: most messages of a trace share a few sequences, so they share the tuples."""
-
 _NO_START_LINE = StartLine("", "", None, "", "")
-
-
-class Header(NamedTuple):
-    """One header line, folding included."""
-
-    name: str
-    """Canonical: the long form in lower case."""
-    written: str
-    """The name as it was written."""
-    start: int
-    """Offset of the header's first byte in the message."""
-    value_start: int
-    end: int
-    """Offset behind the value, before the line end."""
 
 
 class SipMessage:
@@ -91,7 +73,7 @@ class SipMessage:
     @property
     def start_line_bytes(self) -> bytes:
         """The bytes of the first line, without its line end."""
-        end = self.raw.find(_newline(self.raw))
+        end = self.raw.find(newline_of(self.raw))
         return (self.raw if end < 0 else self.raw[:end]).rstrip(b"\r\n")
 
     @property
@@ -141,7 +123,7 @@ class SipMessage:
     def _index(self) -> tuple[tuple[str, ...], array[int]]:
         """The canonical names of the header lines, and three offsets for each: start, value start and end."""
         if self._names is None or self._offsets is None:
-            self._names, self._offsets, self._body_start = _index_headers(self.raw)
+            self._names, self._offsets, self._body_start = index_headers(self.raw)
         return self._names, self._offsets
 
     @property
@@ -165,7 +147,7 @@ class SipMessage:
 
     def value_of(self, header: Header) -> str:
         """The value of one header line, unfolded (RFC 3261 §7.3.1)."""
-        return _unfold(self.raw[header.value_start : header.end])
+        return unfold(self.raw[header.value_start : header.end])
 
     def header(self, name: str) -> str | None:
         """The value of the first header line of a canonical name; None where there is none."""
@@ -173,7 +155,7 @@ class SipMessage:
         if name not in names:
             return None
         at = 3 * names.index(name)
-        return _unfold(self.raw[offsets[at + 1] : offsets[at + 2]])
+        return unfold(self.raw[offsets[at + 1] : offsets[at + 2]])
 
     def values(self, name: str) -> list[str]:
         """All values of a header in order; comma-separated lists are split."""
@@ -188,11 +170,11 @@ class SipMessage:
 
     def line_number(self, offset: int) -> int:
         """The 1-based line within the message that holds a byte offset."""
-        return self.raw.count(_newline(self.raw), 0, offset) + 1
+        return self.raw.count(newline_of(self.raw), 0, offset) + 1
 
     def line_text(self, offset: int) -> str:
         """The line that holds a byte offset, without its line end."""
-        newline = _newline(self.raw)
+        newline = newline_of(self.raw)
         start = self.raw.rfind(newline, 0, offset) + 1
         end = self.raw.find(newline, offset)
         return decode(self.raw[start : end if end >= 0 else len(self.raw)]).rstrip("\r")
@@ -281,65 +263,3 @@ class SipMessage:
         if self.fidelity is Fidelity.EXACT and length is not None and length <= len(rest):
             return rest[:length]
         return rest
-
-
-def canonical_name(written: bytes) -> str:
-    """The long form of a header name in lower case; white space around it is ignored."""
-    name = _CANONICAL.get(written)
-    if name is None:
-        lowered = decode(written).strip().lower()
-        name = COMPACT_FORMS.get(lowered, lowered)
-        if len(_CANONICAL) < _CANONICAL_NAMES and len(written) <= 64:
-            _CANONICAL[written] = name
-    return name
-
-
-def _unfold(raw: bytes) -> str:
-    value = decode(raw)
-    if "\n" in value or "\r" in value:
-        return " ".join(piece.strip() for piece in value.replace("\r", "\n").split("\n") if piece.strip())
-    return value.strip()
-
-
-def _newline(raw: bytes) -> bytes:
-    """What ends the lines of the headers: LF with or without a CR before it, or a bare CR where a sender uses that."""
-    line_feed = raw.find(b"\n")
-    head = raw if line_feed < 0 else raw[:line_feed].rstrip(b"\r")
-    return b"\r" if b"\r" in head and (line_feed < 0 or b"\r\r" in head) else b"\n"
-
-
-def _index_headers(raw: bytes) -> tuple[tuple[str, ...], array[int], int]:
-    """Find the header lines and the start of the body. Linear in the length of the message."""
-    names: list[str] = []
-    offsets: list[int] = []
-    newline = _newline(raw)
-    size = len(raw)
-    position = raw.find(newline) + 1 or size
-    body_start = size
-    while position < size:
-        end = raw.find(newline, position)
-        if end < 0:
-            end = next_line = size
-        else:
-            next_line = end + 1
-        if end > position and raw[end - 1] == 13:
-            end -= 1
-        if end == position:
-            body_start = next_line
-            break
-        if raw[position] in b" \t" and offsets:
-            offsets[-1] = end
-        else:
-            colon = raw.find(b":", position, end)
-            if colon >= 0:
-                names.append(canonical_name(raw[position:colon]))
-                offsets += (position, colon + 1, end)
-            else:
-                # A line without a colon is kept, nameless, so that nothing of the message is lost.
-                names.append("")
-                offsets += (position, end, end)
-        position = next_line
-    sequence = tuple(names)
-    if len(_NAME_SEQUENCES) < _CANONICAL_NAMES and len(sequence) <= 64:
-        sequence = _NAME_SEQUENCES.setdefault(sequence, sequence)
-    return sequence, array("I", offsets), body_start
