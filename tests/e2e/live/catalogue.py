@@ -48,6 +48,11 @@ class Case:
         return self.call.suffix if isinstance(self.call, PhoneCall) else ".pcap"
 
     @property
+    def seen_from_one_place(self) -> bool:
+        """Whether the log's writer is where the capture was taken, so that both tell of the same messages."""
+        return isinstance(self.call, Call) and self.call.recorded_at is self.call.logged_by
+
+    @property
     def programs(self) -> str:
         """Which programs made the call, in a few words."""
         if isinstance(self.call, PhoneCall):

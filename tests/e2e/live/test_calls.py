@@ -1,0 +1,116 @@
+"""Calls made now, recorded, and diagnosed by the real command line."""
+
+from __future__ import annotations
+
+import pytest
+from tests.e2e.live.catalogue import CASES, Case, PhoneCall
+from tests.e2e.live.conftest import Recordings
+from tests.e2e.live.phones import reason_without_baresip
+from tests.e2e.live.proxy import reason_without_kamailio
+from tests.support.capture import reason_without_tcpdump
+from tests.support.command import analyzed
+from tests.support.network import reason_without_namespaces
+from tests.support.sipp import reason_without_sipp
+
+from sip_ci.findings import Category, Severity
+from sip_ci.report.json_models import Report, ReportedFinding
+
+LIVE = (
+    "healthy-call",
+    "healthy-rtp",
+    "healthy-ten-calls",
+    "healthy-hold",
+    "healthy-cancelled",
+    "healthy-tcp",
+    "healthy-ipv6",
+    "healthy-every-frame-twice",
+    "healthy-phones",
+    "healthy-register",
+    "healthy-proxy",
+    "register-wrong-password",
+    "loop-483",
+    "ack-missing",
+    "ack-lost",
+    "port-closed",
+    "no-response",
+    "private-sdp",
+    "behind-nat",
+    "no-codec-488",
+    "no-common-codec",
+    "bye-rejected",
+    "one-way-media",
+    "rtp-loss",
+    "final-503",
+    "udp-fragments-lost",
+    "no-sdp-answer",
+    "reinvite-rejected",
+    "tcp-refused",
+    "bye-abnormal",
+    "slow-callee",
+)
+"""The calls that are made anew in every run; the others are committed as examples."""
+LIVE_CASES = [case for case in CASES if case.name in LIVE]
+NOT_SIGNALLING = {Category.MEDIA, Category.CAPTURE}
+SEEN_ON_THE_WIRE_ONLY = {"txn-icmp-unreachable": "txn-no-response"}
+"""What a capture explains by a packet that is no SIP, and what is left of it in a log."""
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(bool(reason_without_sipp()), reason=reason_without_sipp()),
+    pytest.mark.skipif(bool(reason_without_tcpdump()), reason=reason_without_tcpdump()),
+    pytest.mark.skipif(bool(reason_without_namespaces()), reason=reason_without_namespaces()),
+]
+
+
+def _require_programs(case: Case) -> None:
+    if isinstance(case.call, PhoneCall):
+        reason = reason_without_baresip()
+    else:
+        reason = reason_without_kamailio() if case.call.proxy is not None else ""
+    if reason:
+        pytest.skip(reason)
+
+
+def _of(report: Report, name: str) -> list[ReportedFinding]:
+    return [finding for finding in report.findings if finding.input == name]
+
+
+def _alarms(findings: list[ReportedFinding]) -> list[tuple[str, Severity, str]]:
+    return [
+        (finding.check, finding.severity, finding.detail)
+        for finding in findings
+        if finding.severity.at_least(Severity.MEDIUM)
+    ]
+
+
+def _signalling(report: Report, name: str, other: str) -> set[str]:
+    """Checks found in the signalling of one input, without those that the other input could not answer."""
+    unanswered = {unchecked.check for unchecked in report.not_checked if unchecked.input == other}
+    found = {finding.check for finding in _of(report, name) if finding.category not in NOT_SIGNALLING}
+    return {SEEN_ON_THE_WIRE_ONLY.get(check, check) for check in found - unanswered}
+
+
+def test_every_live_call_is_in_the_catalogue() -> None:
+    assert {case.name for case in LIVE_CASES} == set(LIVE)
+
+
+@pytest.mark.parametrize("case", LIVE_CASES, ids=lambda case: case.name)
+def test_call_is_diagnosed(case: Case, recordings: Recordings) -> None:
+    _require_programs(case)
+    capture, log = recordings.of(case)
+    use_log = log is not None and case.log_checks is not None
+    report = analyzed(*([capture, log] if log is not None and use_log else [capture]), folder=capture.parent)
+
+    in_capture = _of(report, capture.name)
+    assert case.capture_checks <= {finding.check for finding in in_capture}
+    if not case.capture_checks:
+        assert _alarms(in_capture) == []
+
+    if log is None or case.log_checks is None:
+        return
+    in_log = _of(report, log.name)
+    assert case.log_checks <= {finding.check for finding in in_log}
+    if not case.log_checks:
+        assert _alarms(in_log) == []
+    if case.seen_from_one_place:
+        assert _signalling(report, capture.name, log.name) == _signalling(report, log.name, capture.name)
