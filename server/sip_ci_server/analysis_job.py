@@ -23,9 +23,9 @@ def analyze_input(source: Path | str, name: str, context: AnalysisContext) -> by
     """
     trace = read_trace(source.encode("utf-8") if isinstance(source, str) else source, name)
     if trace.format in _UNREADABLE_FORMATS:
-        found = "is empty" if trace.format == "empty" else "holds no SIP message in any form that is known here"
+        found = trace.notices[0].text if trace.notices else "The input holds nothing that is known here"
         raise UnreadableInputError(
-            f"the input {found}; expected a pcap or pcapng capture (gzip of either too), raw SIP messages, or a log of "
+            f"{found}; expected a pcap or pcapng capture (gzip of either too), raw SIP messages, or a log of "
             "sngrep, SIPp, Asterisk, FreeSWITCH or another known program"
         )
     return analyze(trace, context).model_dump_json().encode()

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -87,6 +88,9 @@ def serve(settings: ServerSettings, port_file: Path | None) -> None:
             server_header=False,
             timeout_graceful_shutdown=1,
         )
+        # uvicorn ends by raising the signal that it was sent; being told to end is no failure, so it finds no effect.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
         AnnouncingServer(config, services, announce).run(sockets=[listener])
     finally:
         workers.shutdown(wait=False, cancel_futures=True)
