@@ -52,7 +52,7 @@ def analyze(settings: Settings, environment: Mapping[str, str], *, quiet: bool =
     findings = [finding for analysis in analyses for finding in analysis.findings]
     located = locate(findings, {result.name: result.text_path for result in results}, anchor)
     judged, verdict = judge(located, values.fail_on.threshold)
-    if all(result.error for result in results):
+    if _is_incomplete(analyses) and verdict.conclusion is Conclusion.SUCCESS:
         verdict = replace(verdict, conclusion=Conclusion.ERROR)
     publisher.publish(ReportData(__version__, results, judged, verdict, load_catalogue()))
     return EXIT_CODES[verdict.conclusion]
@@ -76,6 +76,14 @@ def _submit(
         return analyze_all(access, files, settings.workspace, progress.finished)
     finally:
         progress.close()
+
+
+def _is_incomplete(analyses: Sequence[InputAnalysis]) -> bool:
+    """Whether a pass would be a lie: nothing could be read, or the server itself failed on something.
+
+    One unreadable input among others does not decide over the build; every report names it.
+    """
+    return all(analysis.result.error for analysis in analyses) or any(analysis.server_failed for analysis in analyses)
 
 
 def _read_ones(analyses: Sequence[InputAnalysis]) -> tuple[InputAnalysis, ...]:

@@ -59,7 +59,7 @@ class Publisher:
         problems: list[SipCiError] = []
         for request in self._requests:
             # An empty SARIF file tells GitHub that every fault is mended: without an analysis there is none.
-            if request.format is OutputFormat.SARIF and data.verdict.conclusion is Conclusion.ERROR:
+            if request.format is OutputFormat.SARIF and all(item.error for item in data.inputs):
                 logger.warning("nothing could be analysed, so no SARIF report is written")
                 continue
             try:

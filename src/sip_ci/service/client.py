@@ -135,6 +135,9 @@ class AnalysisClient:
         if status in (400, 413, 415, 422):
             text = printable(error.error)[:500] or f"the server refused it with status {status}"
             return RequestRefusedError(text + request, status, error.code)
+        if status == 500:
+            # It may well be this input that the server stumbled over; the others shall not pay for it.
+            return RequestRefusedError(f"the server failed on it{said}{request}", status, error.code or "internal")
         if 300 <= status < 400:
             target = printable(answer.headers.get("Location", "another address"))[:200]
             return ServiceError(f"{base} redirects to {target}; give that server's own URL with --server")

@@ -136,6 +136,9 @@ class EmbeddedServer:
             _end_group(process)
             if process.stdin is not None:
                 process.stdin.close()
+        if logger.isEnabledFor(logging.DEBUG):
+            for line in self._log_lines():
+                logger.debug("the bundled server said: %s", line)
         folder, self._folder = self._folder, None
         if folder is not None:
             folder.cleanup()
@@ -159,16 +162,20 @@ class EmbeddedServer:
         return int(text) if text.endswith("\n") and text.strip().isdigit() else None
 
     def _said(self) -> str:
+        lines = [printable(line) for line in self._log_lines()][-_TAIL_LINES:]
+        return "; it said:\n  " + "\n  ".join(lines) if lines else " and said nothing"
+
+    def _log_lines(self) -> list[str]:
+        """The last lines of what the server said."""
         if self._folder is None:
-            return ""
+            return []
         try:
             with self._log_file.open("rb") as log:
                 log.seek(max(0, self._log_file.stat().st_size - _TAIL_BYTES))
                 text = log.read(_TAIL_BYTES).decode("utf-8", "replace")
         except OSError:
-            return ""
-        lines = [printable(line) for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
-        return "; it said:\n  " + "\n  ".join(lines) if lines else " and said nothing"
+            return []
+        return [line for line in text.splitlines() if line.strip()]
 
 
 def _environment(key: SecretStr) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -60,6 +60,8 @@ class Submitter:
         try:
             return self._submit(file)
         except RequestRefusedError as error:
+            if error.status >= 500:
+                return replace(_failed(file, str(error), skip=False), server_failed=True)
             return _failed(file, str(error), skip=_may_be_no_trace(file) and error.code in UNREADABLE_CODES)
         except InputError as error:
             return _failed(file, str(error), skip=_may_be_no_trace(file))

@@ -40,6 +40,8 @@ class InputAnalysis:
     findings: tuple[Finding, ...] = ()
     skipped: bool = False
     """Whether the input is no trace and nobody asked for it by name."""
+    server_failed: bool = False
+    """Whether the server failed on the input, which may be perfectly good."""
 
 
 @dataclass(frozen=True, slots=True)
