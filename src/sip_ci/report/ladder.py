@@ -82,7 +82,8 @@ def draw(ladder: CallLadder, is_marked: Callable[[LadderStep], bool], width: int
             gaps[left] += missing
     margin = _TIME_WIDTH + (len(names[0]) // 2 if names else 0)
     needed = margin + sum(gaps) + (len(names[-1]) // 2 if names else 0) + len(MARK) + 2
-    if len(names) < 2 or needed > max(width, 60):
+    is_whole = all(_exists(ladder, end) for step in ladder.steps for end in (step.source, step.destination))
+    if len(names) < 2 or not is_whole or needed > max(width, 60):
         lines = [_listed(step, label, names, is_marked(step)) for step, label in zip(ladder.steps, labels, strict=True)]
     else:
         columns = [margin + sum(gaps[:index]) for index in range(len(names))]

@@ -19,6 +19,7 @@ from sip_ci.report.plain import (
     extent,
     not_checked_groups,
     one_line,
+    path,
     place,
     plural,
     position,
@@ -87,7 +88,7 @@ def _head(data: ReportData) -> Iterator[str]:
     yield f"{plural(len(data.inputs), 'input')}, {plural(messages, 'message')}, {plural(calls, 'call')}."
     for item in data.inputs:
         if item.error:
-            yield f"> **{code(item.name)} could not be analysed:** {inline(item.error)}"
+            yield f"> **{code(path(item.name))} could not be analysed:** {inline(one_line(item.error, 500))}"
     if data.findings:
         yield _severity_table(data)
         yield _findings_table(data)
@@ -154,7 +155,7 @@ def _facts(item: JudgedFinding) -> str:
     finding = item.finding
     facts = [f"At {code(place(item.location, finding.input))}"]
     if item.location is not None and item.location.path != finding.input:
-        facts.append(f"seen in {code(finding.input)}")
+        facts.append(f"seen in {code(path(finding.input))}")
     if extent(finding):
         facts.append(extent(finding))
     if finding.rfc:
@@ -217,8 +218,8 @@ def _tail(data: ReportData) -> Iterator[str]:
         for reason, checks, inputs in groups:
             named = ", ".join(code(check) for check in checks[:_GROUPED_CHECKS])
             more = f" and {len(checks) - _GROUPED_CHECKS} more" if len(checks) > _GROUPED_CHECKS else ""
-            where = code(inputs[0]) if len(inputs) == 1 else plural(len(inputs), "input")
-            lines.append(f"- {inline(capitalised(reason))} ({where}): {named}{more}")
+            where = code(path(inputs[0])) if len(inputs) == 1 else plural(len(inputs), "input")
+            lines.append(f"- {inline(capitalised(one_line(reason, 500)))} ({where}): {named}{more}")
         total = sum(len(checks) for _, checks, _ in groups)
         yield (
             f"<details>\n<summary>Not checked: {plural(total, 'check')} that these traces cannot answer</summary>\n\n"
@@ -227,7 +228,7 @@ def _tail(data: ReportData) -> Iterator[str]:
         )
     notices = [(item.name, notice) for item in data.inputs for notice in item.notices]
     if notices:
-        lines = [f"- {code(name)}: {inline(one_line(notice, 300))}" for name, notice in notices[:_GROUPED_CHECKS]]
+        lines = [f"- {code(path(name))}: {inline(one_line(notice, 300))}" for name, notice in notices[:_GROUPED_CHECKS]]
         if len(notices) > _GROUPED_CHECKS:
             lines.append(f"- … and {len(notices) - _GROUPED_CHECKS} more")
         yield "<details>\n<summary>Notices</summary>\n\n" + "\n".join(lines) + "\n\n</details>"

@@ -10,6 +10,7 @@ from sip_ci.results import InputResult
 from sip_ci.trace.printable import printable
 
 _LONGEST_TEXT = 20_000
+_LONGEST_PATH = 300
 
 
 def lines_of(text: str) -> list[str]:
@@ -73,8 +74,14 @@ def plural(count: int, one: str, many: str = "") -> str:
 def place(location: Location | None, otherwise: str) -> str:
     """Return `path:line`, or the name of the input where a finding has no place."""
     if location is None:
-        return printable(otherwise)
-    return f"{printable(location.path)}:{location.start_line}"
+        return path(otherwise)
+    return f"{path(location.path)}:{location.start_line}"
+
+
+def path(name: str) -> str:
+    """Return the name of a file as printable text of bearable length; the end tells more than the middle."""
+    shown = printable(name[:_LONGEST_PATH] + name[-_LONGEST_PATH:] if len(name) > 2 * _LONGEST_PATH else name)
+    return shown if len(shown) <= _LONGEST_PATH else f"{shown[: _LONGEST_PATH - 101]}…{shown[-100:]}"
 
 
 def position(evidence: Evidence) -> str:

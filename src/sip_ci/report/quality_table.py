@@ -12,6 +12,9 @@ ROWS = 8
 """Calls, and streams, that a table shows of one input."""
 
 
+_NARROWEST_NAME = 10
+
+
 def stream_header() -> tuple[str, ...]:
     """Return the headings of the columns of `stream_rows`."""
     return ("stream", "codec", "packets", "lost", "jitter", "MOS")
@@ -74,10 +77,10 @@ def quality_lines(inputs: Iterable[InputResult], width: int) -> Iterator[str]:
             continue
         yield f"  {one_line(item.name, width - 4)}"
         if quality.calls:
-            yield from _table(call_header(), call_rows(quality.calls))
+            yield from _table(call_header(), call_rows(quality.calls), width)
             yield from _rest(max(quality.calls_total, len(quality.calls)), "call")
         if quality.streams:
-            yield from _table(stream_header(), stream_rows(quality.streams))
+            yield from _table(stream_header(), stream_rows(quality.streams), width)
             yield from _rest(max(quality.streams_total, len(quality.streams)), "stream")
         elif quality.media and quality.media != "captured":
             yield f"    No media: {one_line(quality.media, width - 14)}"
@@ -88,12 +91,15 @@ def _rest(total: int, noun: str) -> Iterator[str]:
         yield f"    … and {plural(total - ROWS, f'more {noun}')}"
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]], width: int) -> Iterator[str]:
     widths = [max(cells(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    # Where the terminal is narrow, the first column gives way: it only names what the others measure.
+    widths[0] = max(min(widths[0], width - 4 - sum(widths[1:]) - 2 * len(widths[1:])), _NARROWEST_NAME)
     for row in (header, *rows):
+        name = row[0] if cells(row[0]) <= widths[0] else row[0][: widths[0] - 1] + "…"
         # Words stand to the left, figures to the right.
         parts = [
             text + " " * (wide - cells(text)) if column < 2 else " " * (wide - cells(text)) + text
-            for column, (text, wide) in enumerate(zip(row, widths, strict=True))
+            for column, (text, wide) in enumerate(zip((name, *row[1:]), widths, strict=True))
         ]
         yield "    " + "  ".join(parts)

@@ -43,9 +43,9 @@ def _value(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written to SARIF")
 
 
-def _properties(item: Any) -> dict[str, Any]:
+def _properties(item: object) -> dict[str, Any]:
     found = {}
-    for name, written, default in _fields(type(item)):
+    for name, written, default in _fields(type(item)):  # type: ignore[arg-type] # mypy does not see that a class can be hashed
         value = getattr(item, name)
         if value is not None and value != default:
             found[written] = _value(value)
@@ -53,7 +53,7 @@ def _properties(item: Any) -> dict[str, Any]:
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, str, Any], ...]:
+def _fields(kind: type[Any]) -> tuple[tuple[str, str, Any], ...]:
     """Return the properties of a class: attribute, name in SARIF, and the value that means "absent"."""
     fields = []
     for field in attr.fields(kind):

@@ -14,6 +14,7 @@ from sip_ci.report.plain import (
     extent,
     not_checked_groups,
     one_line,
+    path,
     place,
     plural,
     position,
@@ -81,7 +82,7 @@ class _Report:
         for item in self._data.inputs:
             if item.error:
                 yield ""
-                yield f"{self._paint('UNREADABLE', Style.FAILED)}  {self._paint(one_line(item.name), Style.BOLD)}"
+                yield f"{self._paint('UNREADABLE', Style.FAILED)}  {self._paint(path(item.name), Style.BOLD)}"
                 yield from wrap(item.error, self._width, _INDENT)
 
     def _section(self, title: str) -> Iterator[str]:
@@ -101,7 +102,8 @@ class _Report:
         else:
             yield head
             yield f"{_INDENT}{self._paint(check, Style.DIM)}"
-        yield f"{_INDENT}{self._facts(item)}"
+        for line in wrap(self._facts(item), self._width, _INDENT):
+            yield self._paint(line, Style.DIM)
         if finding.detail:
             yield ""
             yield from wrap(finding.detail, self._width, _INDENT)
@@ -118,13 +120,13 @@ class _Report:
         finding = item.finding
         facts = [place(item.location, finding.input)]
         if item.location is not None and item.location.path != finding.input:
-            facts.append(f"seen in {one_line(finding.input)}")
+            facts.append(f"seen in {path(finding.input)}")
         facts += [extent(finding), one_line(finding.rfc)]
         if finding.confidence is not Confidence.CERTAIN:
             facts.append(f"{finding.confidence}, not certain")
         if item.status is not Status.NEW:
             facts.append(item.status.value)
-        return self._paint(" · ".join(fact for fact in facts if fact), Style.DIM)
+        return " · ".join(fact for fact in facts if fact)
 
     def _evidence(self, finding: Finding) -> Iterator[str]:
         if not finding.evidence:
@@ -164,7 +166,7 @@ class _Report:
         for reason, checks, inputs in groups:
             where = ""
             if len(self._data.inputs) > 1:
-                where = f" ({one_line(inputs[0]) if len(inputs) == 1 else plural(len(inputs), 'input')})"
+                where = f" ({path(inputs[0]) if len(inputs) == 1 else plural(len(inputs), 'input')})"
             named = ", ".join(one_line(check) for check in checks[:_GROUPED_CHECKS])
             more = f" and {len(checks) - _GROUPED_CHECKS} more" if len(checks) > _GROUPED_CHECKS else ""
             yield from wrap(f"- {capitalised(one_line(reason, 500))}{where}:", self._width, _INDENT)
@@ -172,7 +174,7 @@ class _Report:
                 yield self._paint(line, Style.DIM)
 
     def _notices(self) -> Iterator[str]:
-        notices = [f"{item.name}: {notice}" for item in self._data.inputs for notice in item.notices]
+        notices = [f"{path(item.name)}: {notice}" for item in self._data.inputs for notice in item.notices]
         if notices:
             yield from self._section("Notices")
         for notice in notices[:_NOTICES]:

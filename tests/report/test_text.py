@@ -1,0 +1,107 @@
+"""The report on the terminal: readable, and nothing in it steers the terminal but our own colours."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support import sample_report as sample
+
+from sip_ci.findings import Conclusion, Severity, Status, Verdict
+from sip_ci.report.interface import ReportOptions
+from sip_ci.report.text import render
+
+PLAIN = ReportOptions(width=100)
+COLOURED = ReportOptions(colour=True, width=100)
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def test_the_report_goes_from_the_worst_finding_to_the_verdict() -> None:
+    report = render(sample.make(), PLAIN)
+    order = [
+        sample.BROKEN,
+        "CRITICAL",
+        "packet 12",
+        "HIGH",
+        f"{sample.LOG}:19",
+        "c=IN IP4 192.168.1.100",
+        "◀ here",
+        "external_media_address",
+        "MEDIUM",
+        "INFO",
+        "4.12",
+        "Not checked (2)",
+        "media-one-way",
+        "FAILED",
+    ]
+    position = 0
+    for part in order:
+        position = report.index(part, position)
+    assert report.splitlines()[-1].startswith("FAILED: 2 findings")
+
+
+def test_colours_change_nothing_but_colours() -> None:
+    coloured = render(sample.make(), COLOURED)
+    assert STYLE.search(coloured)
+    assert STYLE.sub("", coloured) == render(sample.make(), PLAIN)
+    # Each line closes what it opens, so that a folded log keeps no colour.
+    assert all(line.count("\x1b[0m") * 2 == len(STYLE.findall(line)) for line in coloured.splitlines())
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_lines_keep_to_the_width(width: int) -> None:
+    # The verdict is one line wherever it is read, since scripts look for it.
+    *lines, _verdict = render(sample.make(), ReportOptions(width=width)).splitlines()
+    # A drawn call may be broader than the narrowest terminals; breaking its lines would spoil it.
+    drawn = ("▶", "◀", "5060")
+    assert [line for line in lines if len(line) > min(width, 110) and not any(mark in line for mark in drawn)] == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.text() | st.sampled_from(["\x1b[2J", "\r\n::error::x", "\u202eabc", "\x9b31m", "\ud800", "a\u2028b\x85c\x0bd"])
+)
+def test_nothing_from_a_trace_steers_the_terminal(text: str) -> None:
+    report = render(sample.hostile(text), PLAIN)
+    assert not STEERING.search(report)
+    assert report.encode("utf-8")
+    assert not STEERING.search(STYLE.sub("", render(sample.hostile(text), COLOURED)))
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "word"),
+    [
+        (Conclusion.SUCCESS, "PASSED"),
+        (Conclusion.FAILURE, "FAILED"),
+        (Conclusion.ERROR, "ERROR"),
+        (Conclusion.NO_INPUT, "NOTHING"),
+    ],
+)
+def test_the_last_line_says_how_it_ended(conclusion: Conclusion, word: str) -> None:
+    data = replace(sample.make([]), verdict=Verdict(conclusion, Severity.HIGH, dict.fromkeys(Severity, 0)))
+    assert render(data, PLAIN).splitlines()[-1].startswith(word)
+
+
+def test_suppressed_findings_are_only_counted() -> None:
+    data = sample.make()
+    report = render(
+        sample.with_findings(data, [replace(item, status=Status.SUPPRESSED) for item in data.findings]), PLAIN
+    )
+    assert "4 suppressed" in report
+    assert "192.168.1.100" not in report.split("Calls and streams")[0]
+
+
+def test_the_same_call_with_the_same_marks_is_drawn_once() -> None:
+    again = replace(sample.PRIVATE_ADDRESS, fingerprint="2", title="Another fault of the same message")
+    report = render(sample.make([sample.PRIVATE_ADDRESS, again]), PLAIN)
+    assert report.count("◀ here") == 1
+
+
+def test_six_thousand_findings_are_cut() -> None:
+    report = render(sample.make(replace(sample.ACK, fingerprint=str(index)) for index in range(6000)), PLAIN)
+    assert report.count("CRITICAL") == 200
+    assert "5,800 milder findings" in report
