@@ -105,7 +105,9 @@ def _endpoint(description: MediaDescription | None) -> Endpoint | None:
 
 def _attach(stream: Stream, claims: dict[Endpoint, list[_Claim]]) -> None:
     for endpoint, reverse in ((stream.destination, False), (stream.source, True)):
-        overlapping = [claim for claim in claims.get(endpoint, ()) if stream.starts <= claim.end and stream.ends >= claim.start]
+        overlapping = [
+            claim for claim in claims.get(endpoint, ()) if stream.starts <= claim.end and stream.ends >= claim.start
+        ]
         owners = {claim.session.leg.call_id for claim in overlapping}
         if not owners:
             continue

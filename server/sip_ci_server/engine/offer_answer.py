@@ -94,9 +94,7 @@ def _invite_round(leg: Leg, invite: Transaction, descriptions: SessionDescriptio
         if (response.status or 0) < 300 and (own_tag or not leg.callee_tag or response.to.tag == leg.callee_tag)
     ]
     described = [response for response in responses if descriptions.of(response) is not None]
-    binding = [
-        response for response in described if (response.status or 0) >= 200 or is_reliable_provisional(response)
-    ]
+    binding = [response for response in described if (response.status or 0) >= 200 or is_reliable_provisional(response)]
     offer = descriptions.of(invite.request)
     if offer is not None:
         # An unreliable 18x carries a preview of the answer (RFC 3261 §13.2.1); it stands in where no final answer is seen.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,14 @@ class Loss:
         return max(1.0, float(self.runs.mean()) / random_run)
 
 
+def steps_of(values: npt.NDArray[np.unsignedinteger[Any]], bits: int) -> IntArray:
+    """The signed distance from each value to the next, modulo 2**bits: the shorter way round."""
+    wide = values.astype(np.int64)
+    half = 1 << (bits - 1)
+    steps: IntArray = ((wide[1:] - wide[:-1] + half) & ((1 << bits) - 1)) - half
+    return steps
+
+
 def extended_sequence(sequence: npt.NDArray[np.uint16]) -> tuple[IntArray, IntArray]:
     """Unwrap 16-bit sequence numbers in order of arrival.
 
@@ -62,8 +71,7 @@ def extended_sequence(sequence: npt.NDArray[np.uint16]) -> tuple[IntArray, IntAr
     """
     if len(sequence) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    steps = np.diff(sequence.astype(np.int64))
-    steps = ((steps + 32768) & 0xFFFF) - 32768
+    steps = steps_of(sequence, 16)
     extended = np.concatenate(([0], np.cumsum(steps))) + int(sequence[0])
     jump = (steps > MAXIMUM_DROPOUT) | (steps < -MAXIMUM_MISORDER)
     # A single stray packet jumps away and back; two jumps in a row that cancel are no restart.
@@ -107,7 +115,9 @@ def in_order(extended: IntArray, segment: IntArray) -> npt.NDArray[np.bool_]:
     return newer
 
 
-def jitter_of(time_ns: IntArray, timestamp: npt.NDArray[np.uint32], clock_rate: int, restart: npt.NDArray[np.bool_]) -> FloatArray:
+def jitter_of(
+    time_ns: IntArray, timestamp: npt.NDArray[np.uint32], clock_rate: int, restart: npt.NDArray[np.bool_]
+) -> FloatArray:
     """The running interarrival jitter in seconds after each packet (RFC 3550 §6.4.1 and A.8).
 
     `restart` marks packets whose distance to the one before says nothing (a new segment). Equals the sequential formula
@@ -116,9 +126,7 @@ def jitter_of(time_ns: IntArray, timestamp: npt.NDArray[np.uint32], clock_rate: 
     if len(time_ns) < 2:
         return np.zeros(len(time_ns))
     arrival = np.diff(time_ns) / 1e9
-    ticks = np.diff(timestamp.astype(np.int64))
-    ticks = ((ticks + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-    media = ticks / clock_rate
+    media = steps_of(timestamp, 32) / clock_rate
     difference = np.abs(arrival - media)
     ignore = restart[1:] | (np.abs(media) > 10.0)
     active = np.flatnonzero(~ignore)

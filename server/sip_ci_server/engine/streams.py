@@ -11,7 +11,14 @@ import numpy.typing as npt
 from sip_ci.trace.media_table import MediaKind, MediaTable
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
-from sip_ci_server.engine.rtp_statistics import Loss, extended_sequence, in_order, jitter_of, loss_of
+from sip_ci_server.engine.rtp_statistics import (
+    Loss,
+    extended_sequence,
+    in_order,
+    jitter_of,
+    loss_of,
+    steps_of,
+)
 
 MINIMUM_UNANNOUNCED = 20
 """Packets that a stream no SDP announces must have to be taken for RTP."""
@@ -82,7 +89,7 @@ class Stream:
         rows = self._speech
         if rows.sum() < 3:
             return None
-        steps = np.diff(self.rows.timestamp[rows].astype(np.int64)) & 0xFFFFFFFF
+        steps = steps_of(self.rows.timestamp[rows], 32)
         values, counts = np.unique(steps, return_counts=True)
         return _COMMON_STEPS.get(int(values[counts.argmax()]))
 
@@ -99,7 +106,8 @@ class Stream:
 
     @cached_property
     def _speech(self) -> npt.NDArray[np.bool_]:
-        return self.rows.payload_type == self.speech_type
+        speech: npt.NDArray[np.bool_] = self.rows.payload_type == self.speech_type
+        return speech
 
     @cached_property
     def _sequence(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -140,7 +148,7 @@ class Stream:
         if clock_rate is None or self._speech.sum() < 3:
             return None
         extended = self._sequence[0][self._speech]
-        ticks = np.diff(self.rows.timestamp[self._speech].astype(np.int64)) & 0xFFFFFFFF
+        ticks = steps_of(self.rows.timestamp[self._speech], 32)
         consecutive = ticks[np.diff(extended) == 1]
         if not len(consecutive):
             return None
@@ -177,13 +185,13 @@ def build_streams(table: MediaTable) -> list[Stream]:
 
 
 def behaves_like_rtp(stream: Stream) -> bool:
-    """Whether a stream that no SDP announces is plausibly RTP: its numbers go on one by one and its time moves forward."""
+    """Whether a stream that no SDP announces is plausibly RTP: its numbers and its time move on in order."""
     if stream.packets < MINIMUM_UNANNOUNCED:
         return False
-    steps = np.diff(stream.rows.sequence.astype(np.int64)) & 0xFFFF
+    steps = steps_of(stream.rows.sequence, 16)
     orderly = float(((steps >= 1) & (steps <= 10)).mean())
-    ticks = np.diff(stream.rows.timestamp.astype(np.int64)) & 0xFFFFFFFF
-    forward = float((ticks < 1 << 31).mean())
+    ticks = steps_of(stream.rows.timestamp, 32)
+    forward = float((ticks >= 0).mean())
     dominant = max(stream.payload_counts.values()) / stream.packets
     known = stream.speech_type <= 34 or 96 <= stream.speech_type <= 127
     return known and orderly > 0.8 and forward > 0.9 and dominant > 0.6

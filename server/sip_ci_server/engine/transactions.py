@@ -96,7 +96,9 @@ class Transaction:
 class Transactions(Sequence[Transaction]):
     """All transactions of a trace in the order of their requests, and the responses without a request."""
 
-    def __init__(self, items: list[Transaction], unmatched: list[SipMessage], two_hundred_acks: list[SipMessage]) -> None:
+    def __init__(
+        self, items: list[Transaction], unmatched: list[SipMessage], two_hundred_acks: list[SipMessage]
+    ) -> None:
         self._items = items
         self.unmatched = unmatched
         """Responses whose request is not in the trace."""
@@ -162,7 +164,9 @@ def _same_hop(candidates: list[Transaction], request: SipMessage, nodes: Nodes) 
     return None
 
 
-def _owner_of_response(response: SipMessage, by_key: dict[tuple[str, ...], list[Transaction]], nodes: Nodes) -> Transaction | None:
+def _owner_of_response(
+    response: SipMessage, by_key: dict[tuple[str, ...], list[Transaction]], nodes: Nodes
+) -> Transaction | None:
     candidates = by_key.get(_key(response, response.cseq.method))
     if not candidates:
         return None
@@ -172,7 +176,9 @@ def _owner_of_response(response: SipMessage, by_key: dict[tuple[str, ...], list[
     return next((item for item in candidates if item.destination_node == source), candidates[0])
 
 
-def _owner_of_ack(ack: SipMessage, by_key: dict[tuple[str, ...], list[Transaction]], nodes: Nodes) -> Transaction | None:
+def _owner_of_ack(
+    ack: SipMessage, by_key: dict[tuple[str, ...], list[Transaction]], nodes: Nodes
+) -> Transaction | None:
     """The INVITE transaction that an ACK belongs to by its branch: only non-2xx finals are acknowledged so (§17.1.1.3)."""
     for candidate in by_key.get(_key(ack, "INVITE"), ()):
         if candidate.source_node == nodes.source(ack) or ack.observation.source is None:

@@ -1,0 +1,142 @@
+"""Instances of faults become findings: the same fault in many calls is one finding with a count and a few examples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+
+from sip_ci.findings import Severity
+from sip_ci.service.wire import WireEvidence, WireFinding
+from sip_ci.trace.message import SipMessage
+from sip_ci_server.engine.causes import EFFECTS, SAME_FAULT
+from sip_ci_server.engine.checks.registry import Check, Found, Proof
+from sip_ci_server.engine.knowledge.texts import text_of
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.platforms import platforms_in, recommendation_for
+
+EXAMPLE_CALLS = 5
+MAXIMUM_EVIDENCE = 12
+_LINE_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One answer of one check."""
+
+    check: Check
+    found: Found
+
+    @property
+    def severity(self) -> Severity:
+        """The check's severity, or the lower one that the instance asks for."""
+        wanted = self.found.severity
+        return wanted if wanted is not None and wanted.rank > self.check.severity.rank else self.check.severity
+
+
+def aggregate(instances: list[Instance], model: Model) -> list[WireFinding]:
+    """Join instances of one fault, drop those that another check names better, and link effects to causes."""
+    kept = _without_twins(instances)
+    groups: dict[str, list[Instance]] = defaultdict(list)
+    for instance in kept:
+        groups[fingerprint_of(instance)].append(instance)
+    calls_of_check: dict[str, list[tuple[str, set[str]]]] = defaultdict(list)
+    for fingerprint, members in groups.items():
+        calls = {call for member in members for call in member.found.calls}
+        calls_of_check[members[0].check.id].append((fingerprint, calls))
+    present = platforms_in(model.messages)
+    return [
+        _finding(fingerprint, members, calls_of_check, present, len(model.dialogs.calls))
+        for fingerprint, members in groups.items()
+    ]
+
+
+def fingerprint_of(instance: Instance) -> str:
+    """The identity of a fault: the check and its stable key, never a Call-ID, tag, address, port or time."""
+    text = "\x1f".join((instance.check.id, *instance.found.key))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _without_twins(instances: list[Instance]) -> list[Instance]:
+    found_in: dict[str, set[str]] = defaultdict(set)
+    for instance in instances:
+        found_in[instance.check.id].update(instance.found.calls or ("",))
+    kept = []
+    for instance in instances:
+        better = SAME_FAULT.get(instance.check.id, ())
+        calls = set(instance.found.calls or ("",))
+        if not any(calls & found_in.get(name, set()) for name in better):
+            kept.append(instance)
+    return kept
+
+
+def _finding(
+    fingerprint: str,
+    members: list[Instance],
+    calls_of_check: dict[str, list[tuple[str, set[str]]]],
+    present: tuple[str, ...],
+    all_calls: int,
+) -> WireFinding:
+    # The worst instance speaks for all; among equals the first.
+    leader = min(members, key=lambda member: member.severity.rank)
+    check, found = leader.check, leader.found
+    calls = list(dict.fromkeys(call for member in members for call in member.found.calls))
+    text = text_of(check.id)
+    detail = f"{found.detail.strip()} {text.impact.strip()}"
+    if len(calls) > 1 and all_calls:
+        detail += f" Seen in {len(calls)} of {max(all_calls, len(calls))} calls."
+    elif len(members) > 1:
+        detail += f" Seen {len(members)} times."
+    causes = [
+        cause
+        for name in EFFECTS.get(check.id, ())
+        for cause, cause_calls in calls_of_check.get(name, ())
+        if not calls or not cause_calls or cause_calls & set(calls)
+    ]
+    examples = [leader, *(member for member in members if member is not leader)][:3]
+    evidence = [_evidence(proof) for member in examples for proof in member.found.evidence][:MAXIMUM_EVIDENCE]
+    return WireFinding(
+        severity=leader.severity,
+        category=check.category,
+        title=_title(check, found),
+        detail=detail,
+        recommendation=recommendation_for(text, present),
+        check=check.id,
+        confidence=found.confidence or check.confidence,
+        rfc=check.rfc,
+        occurrences=len(members),
+        fingerprint=fingerprint,
+        calls=tuple([*found.calls, *(call for call in calls if call not in found.calls)][:EXAMPLE_CALLS]),
+        evidence=tuple(evidence),
+        causes=tuple(dict.fromkeys(causes)),
+    )
+
+
+def _title(check: Check, found: Found) -> str:
+    return check.title.format_map(found.values)
+
+
+def _evidence(proof: Proof) -> WireEvidence:
+    message = proof.message
+    if message is None:
+        return WireEvidence(frame=proof.frame, time=proof.time, text=proof.text[:_LINE_LENGTH], why=proof.why)
+    position = message.observation.position
+    text = message.start_line if proof.offset is None else message.line_text(proof.offset)
+    line = position.line
+    if line is not None and proof.offset is not None:
+        line += message.line_number(proof.offset) - 1
+    return WireEvidence(
+        message=message.index,
+        line=line,
+        frame=position.frame,
+        time=message.observation.time,
+        text=text[:_LINE_LENGTH],
+        why=proof.why,
+        summary=_summary(message),
+    )
+
+
+def _summary(message: SipMessage) -> str:
+    source, destination = message.observation.source, message.observation.destination
+    path = f"{source} -> {destination} " if source is not None and destination is not None else ""
+    return f"{path}{message.summary}"[:_LINE_LENGTH]

@@ -1,0 +1,103 @@
+"""The diagnosis: a Trace and a context become a report. Pure: no input, no output, no clock of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from sip_ci import __version__
+from sip_ci.findings import Severity
+from sip_ci.service.wire import (
+    AnalysisContext,
+    AnalysisResponse,
+    Meta,
+    NotChecked,
+    SeverityCounts,
+    TraceMeta,
+    WireFinding,
+)
+from sip_ci.trace.trace import Trace
+from sip_ci_server.engine.aggregation import Instance, aggregate
+from sip_ci_server.engine.checks.registry import Check, Found, NotCheckable, all_checks, run_check
+from sip_ci_server.engine.issues import judge_issue, relevance
+from sip_ci_server.engine.ladders import ladders_for
+from sip_ci_server.engine.measurements import measure
+from sip_ci_server.engine.model import Model, build_model
+
+logger = logging.getLogger(__name__)
+
+MAXIMUM_INSTANCES = 100_000
+"""Instances of one check that are kept apart; a trace with more is cut, and the report says so."""
+
+
+def analyze(trace: Trace, context: AnalysisContext | None = None) -> AnalysisResponse:
+    """Diagnose a trace."""
+    context = context or AnalysisContext()
+    model = build_model(trace)
+    instances, not_checked = _run(all_checks().values(), model)
+    findings = aggregate(instances, model)
+    findings = _ordered(findings, context)
+    counts = {severity.value: sum(1 for finding in findings if finding.severity is severity) for severity in Severity}
+    return AnalysisResponse(
+        findings=tuple(findings),
+        severity_counts=SeverityCounts(**counts),
+        recommendations=tuple(dict.fromkeys(finding.recommendation for finding in findings)),
+        quality=measure(model),
+        not_checked=tuple(not_checked),
+        ladders=ladders_for(findings, model, context.endpoints),
+        meta=Meta(
+            engine_version=__version__,
+            issue=judge_issue(context.issue, findings, not_checked, model),
+            trace=_trace_meta(model),
+        ),
+    )
+
+
+def _run(checks: Iterable[Check], model: Model) -> tuple[list[Instance], list[NotChecked]]:
+    instances: list[Instance] = []
+    not_checked: list[NotChecked] = []
+    for check in checks:
+        found = 0
+        reasons: dict[str, None] = {}
+        for outcome in run_check(check, model):
+            if isinstance(outcome, Found):
+                found += 1
+                if found <= MAXIMUM_INSTANCES:
+                    instances.append(Instance(check, outcome))
+            elif isinstance(outcome, NotCheckable):
+                reasons.setdefault(outcome.reason)
+        if found > MAXIMUM_INSTANCES:
+            logger.warning("%s: only the first %d of %d instances are kept", check.id, MAXIMUM_INSTANCES, found)
+        if reasons and not found:
+            not_checked.append(NotChecked(check=check.id, reason="; ".join(list(reasons)[:3])))
+    return instances, not_checked
+
+
+def _ordered(findings: list[WireFinding], context: AnalysisContext) -> list[WireFinding]:
+    """By severity, then by relevance to the hint, then by time."""
+
+    def key(finding: WireFinding) -> tuple[int, int, float, str, str]:
+        first = min((proof.time for proof in finding.evidence if proof.time is not None), default=0.0)
+        return (
+            finding.severity.rank,
+            relevance(finding.check, context.issue),
+            first,
+            finding.check,
+            finding.fingerprint,
+        )
+
+    return sorted(findings, key=key)
+
+
+def _trace_meta(model: Model) -> TraceMeta:
+    trace = model.trace
+    return TraceMeta(
+        messages=len(trace.messages),
+        calls=len(model.dialogs.calls),
+        format=trace.format,
+        packets=trace.facts.packets,
+        notices=tuple(
+            f"{notice.text} ({notice.count} times)" if notice.count > 1 else notice.text
+            for notice in trace.notices[:50]
+        ),
+    )

@@ -1,0 +1,145 @@
+"""Authentication: credentials refused, never sent, or asked for again and again (RFC 3261 §22, RFC 7616)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Severity
+from sip_ci_server.engine.attempts import Attempt, challenges_of, credentials_of, is_challenge
+from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.transactions import Transaction
+
+PATIENCE = 5.0
+"""Seconds within which a client that has credentials answers a challenge."""
+
+
+@check(
+    "auth-failed-credentials",
+    title="{method} with credentials for {realm} was refused with {status}",
+    severity=Severity.HIGH,
+    category=Category.AUTHENTICATION,
+    rfc="RFC 3261 §22.1",
+)
+def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
+    """Credentials for the challenged realm were refused, and no later try succeeded (RFC 3261 §22.1 to §22.3).
+
+    A stale nonce (RFC 7616 §3.3, `stale=true`), a second realm on the path, and a retry that succeeds are no failure.
+    """
+    del model
+    if attempt.last.success is not None:
+        return
+    for transaction in attempt.transactions:
+        final = transaction.final
+        credentials = credentials_of(transaction.request)
+        if final is None or not credentials:
+            continue
+        refused_for_good = final.status == 403 and transaction.method == "REGISTER"
+        if not is_challenge(final) and not refused_for_good:
+            continue
+        realms = {entry.get("realm") for entry in credentials}
+        challenges = challenges_of(final)
+        if is_challenge(final):
+            same_realm = [entry for entry in challenges if entry.get("realm") in realms]
+            if not same_realm or any(entry.get("stale").lower() == "true" for entry in same_realm):
+                continue
+        realm = next(iter(sorted(realms)), "")
+        user = next((entry.get("username") for entry in credentials), "")
+        header = "authorization" if transaction.request.lines_of("authorization") else "proxy-authorization"
+        tries = sum(1 for item in attempt.transactions if credentials_of(item.request))
+        yield Found(
+            (
+                at_header(transaction.request, header, f"the credentials of {user!r} for realm {realm!r}"),
+                at(final, "their refusal"),
+            ),
+            f"{transaction.method} was sent with credentials of user {user!r} for realm {realm!r}, {tries} times in all, and"
+            f" answered {final.status} {final.reason}. The user name, the password or the realm is wrong.",
+            {"method": transaction.method, "realm": realm, "status": f"{final.status} {final.reason}".strip()},
+            key=(transaction.method, str(final.status)),
+            calls=(attempt.call_id,),
+        )
+        return
+
+
+@check(
+    "auth-no-credentials",
+    title="{method} was challenged with {status} and never sent again with credentials",
+    severity=Severity.HIGH,
+    category=Category.AUTHENTICATION,
+    rfc="RFC 3261 §22.2",
+    needs=Needs.TIMES,
+)
+def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
+    """A challenge was not answered within five seconds, in this Call-ID or another (RFC 3261 §22.2)."""
+    final = attempt.last.final
+    if final is None or not is_challenge(final) or any(credentials_of(item.request) for item in attempt.transactions):
+        return
+    if not model.seen.would_show(final.observation.time, PATIENCE) or _retried_elsewhere(attempt, model):
+        return
+    method = attempt.last.method
+    realm = next((entry.get("realm") for entry in challenges_of(final)), "")
+    severity = {"INVITE": None, "REGISTER": None, "OPTIONS": Severity.INFO}.get(method, Severity.MEDIUM)
+    name = "www-authenticate" if final.status == 401 else "proxy-authenticate"
+    yield Found(
+        (at(attempt.last.request, "the request, without credentials"), at_header(final, name, "the challenge")),
+        f"{method} from {attempt.last.source or 'the client'} was answered {final.status} for realm {realm!r}, and it did not"
+        f" send credentials within {PATIENCE:.0f} s.",
+        {"method": method, "status": f"{final.status} {final.reason}".strip()},
+        key=(method,),
+        calls=(attempt.call_id,),
+        severity=severity,
+    )
+
+
+def _retried_elsewhere(attempt: Attempt, model: Model) -> bool:
+    """Whether the client answered the challenge in a request with another Call-ID or over another path."""
+    last = attempt.last
+    user = last.request.from_.uri.user
+    return any(
+        other is not attempt
+        and other.last.method == last.method
+        and other.last.source_node == last.source_node
+        and other.last.request.from_.uri.user == user
+        and any(_answers(item, last) for item in other.transactions)
+        for other in model.attempts_of(user)
+    )
+
+
+def _answers(candidate: Transaction, challenged: Transaction) -> bool:
+    if not credentials_of(candidate.request) or candidate.time is None or challenged.time is None:
+        return False
+    return 0 <= candidate.time - challenged.time <= 2 * PATIENCE
+
+
+@check(
+    "auth-loop",
+    title="{method} is challenged again and again",
+    severity=Severity.HIGH,
+    category=Category.AUTHENTICATION,
+    rfc="RFC 3261 §22.1",
+)
+def auth_loop(attempt: Attempt, model: Model) -> Iterator[Outcome]:
+    """At least three challenges and no success (RFC 3261 §22.1): credentials that fail, or that are dropped on the way."""
+    del model
+    challenged = attempt.challenged
+    if len(challenged) < 3 or attempt.last.success is not None or attempt.first.method == "OPTIONS":
+        return
+    with_credentials = [item for item in challenged if credentials_of(item.request)]
+    stale = [
+        item
+        for item in with_credentials
+        if item.final is not None and any(entry.get("stale").lower() == "true" for entry in challenges_of(item.final))
+    ]
+    if stale:
+        kind = f"{len(stale)} of the challenges say that the nonce is stale"
+    elif with_credentials:
+        kind = "the credentials are refused each time"
+    else:
+        kind = "no try carries credentials: the client drops them, or an element on the way does"
+    yield Found(
+        tuple(at(item.request, f"try {number}") for number, item in enumerate(challenged[:3], 1)),
+        f"{attempt.first.method} was challenged {len(challenged)} times and never accepted; {kind}.",
+        {"method": attempt.first.method},
+        key=(attempt.first.method, "credentials" if with_credentials else "silent-drop"),
+        calls=(attempt.call_id,),
+    )

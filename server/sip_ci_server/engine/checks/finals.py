@@ -1,0 +1,103 @@
+"""Requests that ended in failure: one check for each final response code, from one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sip_ci.findings import Category, Severity
+from sip_ci_server.engine.checks.registry import Found, Outcome, Proof, at, at_header, check
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.reasons import reasons_of
+from sip_ci_server.engine.transactions import Transaction
+
+SEVERITIES: dict[int, Severity] = {
+    400: Severity.HIGH, 403: Severity.HIGH, 404: Severity.HIGH, 405: Severity.MEDIUM, 408: Severity.HIGH,
+    410: Severity.MEDIUM, 413: Severity.MEDIUM, 414: Severity.MEDIUM, 416: Severity.MEDIUM, 420: Severity.HIGH,
+    421: Severity.MEDIUM, 480: Severity.MEDIUM, 481: Severity.MEDIUM, 484: Severity.MEDIUM, 486: Severity.INFO,
+    487: Severity.LOW, 489: Severity.MEDIUM, 493: Severity.MEDIUM, 494: Severity.MEDIUM, 500: Severity.HIGH,
+    501: Severity.MEDIUM, 502: Severity.HIGH, 503: Severity.HIGH, 504: Severity.HIGH, 505: Severity.MEDIUM,
+    513: Severity.MEDIUM, 580: Severity.MEDIUM, 600: Severity.INFO, 603: Severity.INFO, 607: Severity.INFO,
+}  # fmt: skip
+"""The codes that have a check here. Codec refusals, loops and challenges have checks of their own."""
+
+_HANDLED_ELSEWHERE = ("REGISTER", "BYE", "CANCEL", "ACK", "PRACK")
+_WORKING_ANSWERS_TO_OPTIONS = range(300, 500)
+
+
+def _register(code: int, severity: Severity) -> None:
+    @check(
+        f"final-{code}",
+        title="{method} failed with {status}",
+        severity=severity,
+        category=Category.SIGNALING,
+        rfc="RFC 3261 §21",
+    )
+    def final_code(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+        yield from _judge(transaction, model, code)
+
+    function: Callable[..., object] = final_code
+    function.__doc__ = (
+        f"A request outside a dialog ended with {code} (RFC 3261 §21); the element that gave it is named."
+    )
+
+
+def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcome]:
+    final = transaction.final
+    if final is None or final.status != code or not transaction.is_initial or transaction.method in _HANDLED_ELSEWHERE:
+        return
+    siblings = model.transactions_of(transaction.call_id)
+    if any(_passed_on(transaction, other, code) for other in siblings):
+        return
+    request = transaction.request
+    severity, remark = _lowered(transaction, model, code)
+    explanations = [
+        at_header(final, name, "what the element says of it")
+        for name in ("reason", "warning", "unsupported", "retry-after")
+        if final.lines_of(name)
+    ]
+    words = [f"Reason: {reason.written}" for reason in reasons_of(final)]
+    words += [f"Warning: {value}" for value in final.values("warning")]
+    evidence: tuple[Proof, ...] = (at(request, "the request"), at(final, "its final response"), *explanations)
+    yield Found(
+        evidence,
+        f"{transaction.method} to {request.request_uri.text} was answered {final.status} {final.reason} by"
+        f" {final.observation.source or 'the far end'}." + (f" {'; '.join(words)}." if words else "") + remark,
+        {"method": transaction.method, "status": f"{final.status} {final.reason}".strip()},
+        key=(transaction.method,),
+        calls=(transaction.call_id,),
+        severity=severity,
+    )
+
+
+def _passed_on(transaction: Transaction, other: Transaction, code: int) -> bool:
+    """Whether the failure came from further on, where the same request got the same code."""
+    return (
+        other is not transaction
+        and other.method == transaction.method
+        and other.source_node == transaction.destination_node
+        and other.final is not None
+        and other.final.status == code
+    )
+
+
+def _lowered(transaction: Transaction, model: Model, code: int) -> tuple[Severity | None, str]:
+    if transaction.method == "INVITE":
+        legs = model.dialogs.calls.get(transaction.call_id, [])
+        if any(leg.answer for leg in legs):
+            return Severity.INFO, " The call was answered all the same, on another branch or a later try."
+        if code == 487:
+            if transaction.was_cancelled or any(leg.invite.was_cancelled for leg in legs):
+                return Severity.INFO, " The caller had cancelled."
+            return None, " No CANCEL is in the trace."
+        causes = {reason.cause for reason in reasons_of(transaction.final or transaction.request)}
+        rang = any(response.status in (180, 183) for response in transaction.provisionals)
+        if code == 480 and (rang or causes & {18, 19, 20}):
+            return Severity.INFO, " It rang, and nobody answered."
+        return None, ""
+    if transaction.method == "OPTIONS" and code in _WORKING_ANSWERS_TO_OPTIONS:
+        return Severity.INFO, " Any answer to OPTIONS shows that the element is alive."
+    return Severity.MEDIUM, ""
+
+
+for _code, _severity in SEVERITIES.items():
+    _register(_code, _severity)

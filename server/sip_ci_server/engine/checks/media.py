@@ -1,0 +1,232 @@
+"""Media: audio that goes one way or not at all, and packets that are lost (RFC 3550)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.sdp import Direction
+from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
+from sip_ci_server.engine.media_sessions import MediaSession
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.streams import Stream
+from sip_ci_server.engine.voice_quality import estimate
+
+TALK = 3.0
+"""Seconds that a call must last before missing media means anything."""
+FLOWING = 50
+"""Packets that prove that one direction flows: a second of 20 ms packets."""
+SILENT = 5
+"""Packets up to which a direction counts as silent."""
+NOISE_SHARE = 0.3
+"""Share of comfort noise above which a side is taken to be silent on purpose."""
+
+
+def _talk(session: MediaSession, model: Model) -> tuple[float, float] | None:
+    """From the answer to the BYE or the end of the trace; None where the call was too short."""
+    start = session.leg.answered_at
+    end = session.leg.ended_at if session.leg.ended_at is not None else model.seen.ends
+    if start is None or end is None or end - start < TALK:
+        return None
+    return start, end
+
+
+def _on_hold(session: MediaSession, model: Model) -> bool:
+    """Whether any round of the call is other than sendrecv, or the null address, so that silence may be meant."""
+    for item in model.rounds[session.leg.number]:
+        for description in (item.offer, item.answer):
+            for media in description.media if description else ():
+                held = media.connection is not None and media.connection.is_zero
+                if media.media == "audio" and media.port and (media.direction is not Direction.SENDRECV or held):
+                    return True
+    return False
+
+
+def _accepted(session: MediaSession) -> bool:
+    caller, callee = session.caller_description, session.callee_description
+    return caller is not None and callee is not None and caller.port > 0 and callee.port > 0
+
+
+def _count(streams: list[Stream], span: tuple[float, float]) -> int:
+    return sum(stream.between(span[0] - 0.5, span[1]) for stream in streams)
+
+
+def _encrypted_elsewhere(session: MediaSession) -> bool:
+    """Whether media is bundled on another line, or its transport is not RTP at all."""
+    return any(
+        description is not None and not description.is_rtp
+        for description in (session.caller_description, session.callee_description)
+    )
+
+
+@check(
+    "media-one-way",
+    title="One-way audio: the {deaf} hears nothing",
+    severity=Severity.CRITICAL,
+    category=Category.MEDIA,
+    rfc="RFC 3264 §5.1",
+    needs=Needs.MEDIA | Needs.TIMES,
+)
+def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
+    """An answered call of three seconds or more, sendrecv on both sides, with RTP in one direction only (RFC 3264 §5.1)."""
+    span = _talk(session, model)
+    if session.leg.answer is None or span is None or not _accepted(session) or _on_hold(session, model):
+        return
+    if session.ambiguous:
+        yield NotCheckable("several calls use the same media address at the same time")
+        return
+    if _encrypted_elsewhere(session):
+        return
+    to_caller, to_callee = _count(session.to_caller, span), _count(session.to_callee, span)
+    if min(to_caller, to_callee) > SILENT or max(to_caller, to_callee) < FLOWING:
+        return
+    caller_is_deaf = to_caller < to_callee
+    flowing = session.to_callee if caller_is_deaf else session.to_caller
+    if max(stream.comfort_noise_share() for stream in flowing) > NOISE_SHARE:
+        return
+    deaf, mute = ("caller", "callee") if caller_is_deaf else ("callee", "caller")
+    deaf_description = session.caller_description if caller_is_deaf else session.callee_description
+    stream = max(flowing, key=lambda item: item.packets)
+    if not _would_see(stream, model):
+        yield NotCheckable("packets in the other direction between the media addresses are not in the capture")
+        return
+    target = (
+        f"{deaf_description.connection.address}:{deaf_description.port}"
+        if deaf_description and deaf_description.connection
+        else "?"
+    )
+    count = min(to_caller, to_callee)
+    yield Found(
+        (
+            Proof(
+                f"audio to the {mute} flows",
+                text=f"{stream.codec} {stream.source} -> {stream.destination}: {stream.packets} packets",
+                frame=int(stream.rows.frame[0]),
+                time=stream.starts,
+            ),
+            at(session.leg.answer, f"the call is answered; to the {deaf} at {target} go {count} packets"),
+        ),
+        f"In {span[1] - span[0]:.1f} s of call, {max(to_caller, to_callee)} RTP packets went to the {mute} and {count} to the"
+        f" {deaf} at {target}, though both sides agreed to send and receive. The {mute}'s packets were never sent, or were"
+        " lost before the point of capture.",
+        {"deaf": deaf},
+        key=(deaf,),
+        calls=(session.leg.call_id,),
+    )
+
+
+def _would_see(stream: Stream, model: Model) -> bool:
+    """Whether packets back along the stream's path would be in the capture: some packet of that pair of hosts is."""
+    pairs = model.trace.facts.host_pairs
+    return (stream.destination.host, stream.source.host) in pairs
+
+
+@check(
+    "media-none",
+    title="The call was answered and no audio flowed at all",
+    severity=Severity.HIGH,
+    category=Category.MEDIA,
+    rfc="RFC 3264 §5.1",
+    confidence=Confidence.LIKELY,
+    needs=Needs.MEDIA | Needs.TIMES,
+)
+def media_none(session: MediaSession, model: Model) -> Iterator[Outcome]:
+    """An answered call of three seconds or more without any RTP, in a capture that holds RTP of the same hosts (RFC 3264 §5.1).
+
+    Without RTP from these hosts in other calls, media may simply take a path that was not captured.
+    """
+    span = _talk(session, model)
+    if session.leg.answer is None or span is None or not _accepted(session) or _on_hold(session, model):
+        return
+    if session.ambiguous:
+        yield NotCheckable("several calls use the same media address at the same time")
+        return
+    if _encrypted_elsewhere(session) or session.streams:
+        return
+    hosts = {
+        description.connection.address
+        for description in (session.caller_description, session.callee_description)
+        if description is not None and description.connection is not None
+    }
+    others = {stream.source.host for stream in model.streams} | {stream.destination.host for stream in model.streams}
+    if not hosts <= others:
+        yield NotCheckable("the capture holds no RTP of these hosts, so media may take another path")
+        return
+    yield Found(
+        (at(session.leg.invite.request, "the call is offered"), at(session.leg.answer, "and answered")),
+        f"The call lasted {span[1] - span[0]:.1f} s after its answer, and not one RTP packet to or from its media addresses"
+        f" ({', '.join(sorted(hosts))}) was captured, while other calls of these hosts have audio.",
+        calls=(session.leg.call_id,),
+    )
+
+
+LOSS_STEPS = ((15.0, Severity.CRITICAL), (5.0, Severity.HIGH), (1.0, Severity.MEDIUM))
+"""Percent of lost packets from which each severity holds."""
+SAMPLED = 60.0
+"""Percent of lost packets above which the capture, not the call, is to be suspected: no conversation goes on through that."""
+MINIMUM_EXPECTED = 50
+MINIMUM_LOST = 5
+
+
+@check(
+    "rtp-loss",
+    title="{percent} % of the {codec} packets to {destination} were lost",
+    severity=Severity.CRITICAL,
+    category=Category.MEDIA,
+    rfc="RFC 3550 §A.3",
+    needs=Needs.MEDIA,
+)
+def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
+    """Sequence numbers are missing from a stream (RFC 3550 appendix A.3): 1 % is medium, 5 % high, 15 % critical.
+
+    Low where the capture itself lost packets (policy F5), or so many are missing that the capture must be a sample.
+    """
+    loss = stream.loss
+    if loss.expected < MINIMUM_EXPECTED or loss.lost < MINIMUM_LOST:
+        return
+    severity = next((step for limit, step in LOSS_STEPS if loss.percent >= limit), None)
+    if severity is None:
+        return
+    owner = next((session.leg for session in model.sessions if stream in session.streams), None)
+    remark, confidence = "", Confidence.CERTAIN
+    if model.seen.lossy or model.capture_lost(stream):
+        severity, confidence = Severity.LOW, Confidence.POSSIBLE
+        remark = " The capture itself lost packets, so these may have arrived."
+    elif loss.percent >= SAMPLED:
+        severity, confidence = Severity.LOW, Confidence.POSSIBLE
+        remark = " So many are missing that the capture is likely to hold a sample only."
+    elif owner is None:
+        severity = max(severity, Severity.MEDIUM, key=lambda step: step.rank)
+        confidence = Confidence.LIKELY
+        remark = " No SDP in the trace announces this stream."
+    score = estimate(stream.codec, loss.percent, loss.burst_ratio)
+    quality = f" By the E-model that is a MOS of {score.value:.1f}." if score else ""
+    yield Found(
+        (
+            Proof(
+                f"{loss.lost} of {loss.expected} packets are missing, the longest run {loss.longest_run}",
+                text=f"{stream.codec} {stream.source} -> {stream.destination} SSRC 0x{stream.ssrc:08x}: {stream.packets} packets",
+                frame=int(stream.rows.frame[0]),
+                time=stream.starts,
+            ),
+        ),
+        f"Of {loss.expected} {stream.codec} packets from {stream.source} to {stream.destination}, {loss.lost}"
+        f" ({loss.percent:.1f} %) never passed the point of capture; the longest run is {loss.longest_run} packets, the burst"
+        f" ratio {loss.burst_ratio:.1f}.{quality}{remark}",
+        {"percent": f"{loss.percent:.1f}", "codec": stream.codec, "destination": _side(stream, owner, model)},
+        key=(stream.codec, _side(stream, owner, model)),
+        calls=(owner.call_id,) if owner is not None else (),
+        severity=severity,
+        confidence=confidence,
+    )
+
+
+def _side(stream: Stream, owner: object, model: Model) -> str:
+    """Who receives a stream: the caller, the callee, or its address where no call owns it."""
+    for session in model.sessions:
+        if session.leg is owner:
+            if stream in session.to_caller:
+                return "the caller"
+            if stream in session.to_callee:
+                return "the callee"
+    return "the receiver"

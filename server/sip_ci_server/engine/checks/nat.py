@@ -1,0 +1,170 @@
+"""Addresses that the other side cannot reach: NAT and container networks (policy F3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.sdp import Connection, MediaDescription, SessionDescription
+from sip_ci_server.engine.addresses import Scope, same_address, scope_of
+from sip_ci_server.engine.checks.registry import Found, Outcome, Proof, at_header, at_sdp, check
+from sip_ci_server.engine.dialogs import Leg
+from sip_ci_server.engine.model import Model
+
+PROVEN = 10
+"""RTP packets in each direction that prove that media finds its way all the same."""
+_HIDING = ("srflx", "prflx", "relay")
+
+
+@check(
+    "nat-sdp-private",
+    title="Private IP address {address} in the SDP c= line",
+    severity=Severity.HIGH,
+    category=Category.MEDIA,
+    rfc="RFC 8866 §5.7",
+)
+def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
+    """A session description sends media to a private address that its receiver cannot reach (RFC 8866 §5.7, RFC 1918).
+
+    Silent inside one lab, where private addresses reach each other; low where ICE offers a reachable candidate, where an
+    element on the path replaces the address, or where RTP flows both ways all the same.
+    """
+    for message, _, media, connection in _advertised(leg, model):
+        sender, receiver = ends_of(message)
+        address = connection.address
+        if receiver is None or not model.seen.unreachable_for(address, receiver, sender or ""):
+            continue
+        reachable = _still_reachable(leg, media, message, address, model)
+        yield Found(
+            (at_sdp(message, connection.line, f"media is to be sent to {address}, which {receiver} cannot reach"),),
+            f"The SDP in the {message.summary} contains `c=IN {connection.address_type} {address}`, a {scope_of(address)} address"
+            f" that is not routable over the Internet, and was sent to {receiver}. The receiver cannot send RTP to it (port"
+            f" {media.port}).{reachable}",
+            {"address": address},
+            key=("caller" if _from_caller(leg, message) else "callee", media.media),
+            calls=(leg.call_id,),
+            severity=Severity.LOW if reachable else None,
+            confidence=Confidence.CERTAIN if scope_of(receiver) is Scope.PUBLIC else Confidence.LIKELY,
+        )
+        return
+
+
+@check(
+    "nat-sdp-loopback",
+    title="Loopback address {address} in the {place} sent to another host",
+    severity=Severity.CRITICAL,
+    category=Category.MEDIA,
+    rfc="RFC 8866 §5.7",
+)
+def nat_sdp_loopback(leg: Leg, model: Model) -> Iterator[Outcome]:
+    """A loopback address is advertised to another host (RFC 8866 §5.7; RFC 1122 §3.2.1.3: it must never leave the host)."""
+    for message, _, media, connection in _advertised(leg, model):
+        sender, receiver = ends_of(message)
+        if scope_of(connection.address) is not Scope.LOOPBACK or not _other_host(sender, receiver):
+            continue
+        reachable = _still_reachable(leg, media, message, connection.address, model)
+        yield _loopback(
+            leg, message, connection.address, "SDP c= line",
+            at_sdp(message, connection.line, f"{receiver} is told to send media to itself"), bool(reachable),
+        )  # fmt: skip
+        return
+    for message in (leg.invite.request, *([leg.answer] if leg.answer else [])):
+        sender, receiver = ends_of(message)
+        for contact in message.contacts[:1]:
+            if scope_of(contact.uri.host) is Scope.LOOPBACK and _other_host(sender, receiver):
+                yield _loopback(
+                    leg, message, contact.uri.host, "Contact",
+                    at_header(message, "contact", f"{receiver} is told to send requests to itself"), lowered=False,
+                )  # fmt: skip
+                return
+
+
+def _loopback(leg: Leg, message: SipMessage, address: str, place: str, proof: Proof, lowered: bool) -> Found:
+    _, receiver = ends_of(message)
+    return Found(
+        (proof,),
+        f"The {place} of the {message.summary} names {address}, and the message was sent to {receiver}, another host. A"
+        " loopback address means the receiver itself there.",
+        {"address": address, "place": place},
+        key=("caller" if _from_caller(leg, message) else "callee", place),
+        calls=(leg.call_id,),
+        severity=Severity.LOW if lowered else None,
+    )
+
+
+def _other_host(sender: str | None, receiver: str | None) -> bool:
+    """Whether a message went from one host to another, as far as the trace says."""
+    if sender is None or receiver is None:
+        return False
+    local = (Scope.LOOPBACK, Scope.UNSPECIFIED, Scope.NAME)
+    return scope_of(receiver) not in local and scope_of(sender) not in local and not same_address(sender, receiver)
+
+
+def ends_of(message: SipMessage) -> tuple[str | None, str | None]:
+    """The hosts that sent and received a message: as observed, else as its Via and Request-URI say."""
+    observation = message.observation
+    source = observation.source.host if observation.source and not observation.source.is_unnamed else None
+    destination = (
+        observation.destination.host if observation.destination and not observation.destination.is_unnamed else None
+    )
+    via = message.top_via
+    client = via.parameter("received") or via.host or None
+    if message.is_request:
+        return source or client, destination or message.request_uri.host or None
+    server = message.contacts[0].uri.host if message.contacts else None
+    return source or server, destination or client
+
+
+def _advertised(
+    leg: Leg, model: Model
+) -> Iterator[tuple[SipMessage, SessionDescription, MediaDescription, Connection]]:
+    for item in model.rounds[leg.number]:
+        for message, description in ((item.offer_message, item.offer), (item.answer_message, item.answer)):
+            if message is None or description is None:
+                continue
+            for media in description.media:
+                if media.port and media.connection is not None and not media.connection.is_zero:
+                    yield message, description, media, media.connection
+
+
+def _from_caller(leg: Leg, message: SipMessage) -> bool:
+    return sender_tag(message) == leg.caller_tag
+
+
+def sender_tag(message: SipMessage) -> str:
+    """The tag of the party that sent a message: From of a request, To of a response."""
+    return message.from_.tag if message.is_request else message.to.tag
+
+
+def _still_reachable(leg: Leg, media: MediaDescription, message: SipMessage, address: str, model: Model) -> str:
+    """Why the address does no harm here; empty where nothing shows that."""
+    if any(len(fields) > 7 and fields[7] in _HIDING for fields in map(str.split, media.attribute_values("candidate"))):
+        return " ICE offers other candidates, so this address need not be used."
+    sessions = [session for session in model.sessions if session.leg is leg and not session.ambiguous]
+    if any(
+        sum(stream.packets for stream in session.to_caller) >= PROVEN
+        and sum(stream.packets for stream in session.to_callee) >= PROVEN
+        for session in sessions
+    ):
+        return " RTP flows both ways all the same: the other side sends to where RTP comes from."
+    if _replaced_further_on(leg, message, address, model):
+        return " The next element replaces the address, so the other party never uses it."
+    return ""
+
+
+def _replaced_further_on(leg: Leg, message: SipMessage, address: str, model: Model) -> bool:
+    """Whether the same session description leaves the receiving element with another address (an SBC or media proxy)."""
+    receiver = model.nodes.destination(message)
+    for other in model.dialogs.calls.get(leg.call_id, []):
+        if other is leg:
+            continue
+        for item in model.rounds[other.number]:
+            for forwarded, description in ((item.offer_message, item.offer), (item.answer_message, item.answer)):
+                if forwarded is None or description is None or model.nodes.source(forwarded) != receiver:
+                    continue
+                if sender_tag(forwarded) != sender_tag(message):
+                    continue
+                addresses = {entry.connection.address for entry in description.media if entry.connection}
+                return address not in addresses
+    return False

@@ -1,0 +1,105 @@
+"""Registrations that fail, and bindings that run out (RFC 3261 §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.message import SipMessage
+from sip_ci_server.engine.attempts import Attempt, is_challenge
+from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, check
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.registrations import Registration, granted_expires, requested_expires
+from sip_ci_server.engine.transactions import Transaction
+
+_UNREACHABLE = (404, 408, 410, 480)
+
+
+@check(
+    "reg-failed",
+    title="REGISTER failed with {status}",
+    severity=Severity.HIGH,
+    category=Category.AUTHENTICATION,
+    rfc="RFC 3261 §10.3",
+    absent="the trace holds no REGISTER",
+)
+def reg_failed(attempt: Attempt, model: Model) -> Iterator[Outcome]:
+    """A REGISTER ended with 300 or above that is no challenge (RFC 3261 §10.3, §21); a 423 that is made good is none."""
+    transaction = attempt.last
+    final = transaction.final
+    if transaction.method != "REGISTER" or final is None or (final.status or 0) < 300 or is_challenge(final):
+        return
+    if final.status == 423 and _registers_later(transaction, model):
+        return
+    request = transaction.request
+    yield Found(
+        (at(request, "the REGISTER"), at(final, "its final response")),
+        f"REGISTER of {request.to.uri.text} at {request.request_uri.text} was answered {final.status} {final.reason} by"
+        f" {final.observation.source or 'the registrar'}.",
+        {"status": f"{final.status} {final.reason}".strip()},
+        key=(str(final.status),),
+        calls=(attempt.call_id,),
+    )
+
+
+def _registers_later(transaction: Transaction, model: Model) -> bool:
+    for registration in model.registrations:
+        if transaction in registration.transactions:
+            place = registration.transactions.index(transaction)
+            return any(item.success for item in registration.transactions[place + 1 :])
+    return False
+
+
+@check(
+    "reg-not-refreshed",
+    title="The registration of {user} ran out after {seconds} s without a refresh",
+    severity=Severity.HIGH,
+    category=Category.AUTHENTICATION,
+    rfc="RFC 3261 §10.2.4",
+    confidence=Confidence.LIKELY,
+    needs=Needs.TIMES,
+)
+def reg_not_refreshed(registration: Registration, model: Model) -> Iterator[Outcome]:
+    """A binding's lifetime passed and no REGISTER came before its end (RFC 3261 §10.2.4).
+
+    High where the trace shows the consequence (a call to the user that fails, or the client registering late); without
+    one the client may have left on purpose, and the finding is low.
+    """
+    for place, transaction in enumerate(registration.transactions):
+        success = transaction.success
+        if success is None or success.observation.time is None or requested_expires(transaction.request) == 0:
+            continue
+        lifetime = granted_expires(transaction.request, success)
+        if not lifetime:
+            continue
+        expires = success.observation.time + lifetime
+        following = registration.transactions[place + 1 :]
+        if any(item.time is not None and item.time <= expires + 1 for item in following):
+            continue
+        if not model.seen.would_show(success.observation.time, lifetime * 1.1):
+            return
+        consequence = _consequence(registration, expires, following, model)
+        yield Found(
+            (
+                at(success, f"the registrar grants {lifetime} s"),
+                *([at(consequence, "what came of it")] if consequence is not None else []),
+            ),
+            f"The registrar granted {registration.address_of_record} a lifetime of {lifetime} s, and no REGISTER came before it"
+            f" ran out." + (f" Then: {consequence.summary}." if consequence is not None else ""),
+            {"user": registration.address_of_record, "seconds": str(lifetime)},
+            calls=(transaction.call_id,),
+            severity=None if consequence is not None else Severity.LOW,
+        )
+        return
+
+
+def _consequence(
+    registration: Registration, expires: float, following: list[Transaction], model: Model
+) -> SipMessage | None:
+    user = registration.address_of_record.partition("@")[0]
+    for leg in model.legs:
+        final = leg.invite.final
+        late = leg.invite.time is not None and leg.invite.time > expires
+        if late and final is not None and final.status in _UNREACHABLE and leg.invite.request.request_uri.user == user:
+            return final
+    return following[0].request if following else None

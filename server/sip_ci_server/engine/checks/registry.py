@@ -1,0 +1,206 @@
+"""The checks' metadata, and what a check answers: found with evidence, or not checkable with the reason.
+
+A check is a function of one subject and the model. Its first parameter's type says what it is run on; the registry does
+the rest. Texts for people (description, impact, recommendations by platform) lie in `knowledge/checks/` under the id.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Any
+
+from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.sdp import SdpLine
+from sip_ci_server.engine.attempts import Attempt
+from sip_ci_server.engine.dialogs import Leg
+from sip_ci_server.engine.media_sessions import MediaSession
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.offer_answer import Round
+from sip_ci_server.engine.registrations import Registration
+from sip_ci_server.engine.streams import Stream
+from sip_ci_server.engine.transactions import Transaction
+
+
+class Needs(Flag):
+    """What a trace must give for a check to mean anything."""
+
+    NOTHING = 0
+    TIMES = auto()
+    """The distance between messages is known."""
+    ADDRESSES = auto()
+    """Source and destination of messages are known."""
+    CAPTURE = auto()
+    """Packets, not a log: ICMP, TCP and fragments are visible."""
+    MEDIA = auto()
+    """The capture holds RTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One piece of evidence: a line of a message, or a fact that is no message."""
+
+    why: str
+    message: SipMessage | None = None
+    offset: int | None = None
+    """Byte offset in the message of the line that shows it; None is the start line."""
+    text: str = ""
+    """What shows it, where it is no message."""
+    frame: int | None = None
+    time: float | None = None
+
+
+def at(message: SipMessage, why: str) -> Proof:
+    """A message as a whole, shown by its start line."""
+    return Proof(why, message)
+
+
+def at_header(message: SipMessage, name: str, why: str) -> Proof:
+    """The first header line of a canonical name; the start line where there is none."""
+    lines = message.lines_of(name)
+    return Proof(why, message, lines[0].start if lines else None)
+
+
+def at_sdp(message: SipMessage, line: SdpLine, why: str) -> Proof:
+    """A line of the session description in a message."""
+    return Proof(why, message, line.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One instance of a fault."""
+
+    evidence: tuple[Proof, ...]
+    detail: str
+    """What happened, with the values: full sentences."""
+    values: dict[str, str] = field(default_factory=dict)
+    """What the title's template names."""
+    key: tuple[str, ...] = ()
+    """What tells this fault from another of the same check, stable between runs: a role, a header, a codec, a code."""
+    calls: tuple[str, ...] = ()
+    severity: Severity | None = None
+    """Lower than the check's, or None."""
+    confidence: Confidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotCheckable:
+    """The check cannot tell for this subject."""
+
+    reason: str
+
+
+Outcome = Found | NotCheckable
+Subject = Any
+CheckFunction = Callable[[Any, Model], Iterable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check with its metadata."""
+
+    id: str
+    title: str
+    severity: Severity
+    category: Category
+    confidence: Confidence
+    rfc: str
+    needs: Needs
+    subject: type
+    run: CheckFunction
+    absent: str
+    """The reason to give where the trace holds no subject."""
+    gates: bool = True
+    """Whether a finding can fail a build; notices about the capture itself cannot."""
+
+
+_CHECKS: dict[str, Check] = {}
+_SUBJECTS: dict[type, tuple[Callable[[Model], Iterable[Subject]], str]] = {
+    Transaction: (lambda model: model.transactions, "the trace holds no SIP request"),
+    Leg: (lambda model: model.legs, "the trace holds no INVITE"),
+    Attempt: (lambda model: model.attempts, "the trace holds no SIP request"),
+    Registration: (lambda model: model.registrations, "the trace holds no REGISTER"),
+    Round: (lambda model: model.all_rounds, "the trace holds no SDP offer"),
+    MediaSession: (lambda model: model.sessions, "the trace holds no call with audio"),
+    Stream: (lambda model: model.streams, "the trace holds no RTP"),
+    Model: (lambda model: [model], ""),
+}
+
+
+def check(
+    id: str,  # noqa: A002 - the field's word
+    *,
+    title: str,
+    severity: Severity,
+    category: Category,
+    rfc: str,
+    confidence: Confidence = Confidence.CERTAIN,
+    needs: Needs = Needs.NOTHING,
+    absent: str = "",
+    gates: bool = True,
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a check under its id; a second one of the same id is a programming error."""
+
+    def register(function: CheckFunction) -> CheckFunction:
+        subject = next(iter(typing.get_type_hints(function).values()))
+        if id in _CHECKS:
+            raise ValueError(f"two checks are called {id}")
+        if subject not in _SUBJECTS:
+            raise TypeError(f"{id}: no subjects of type {subject!r}")
+        _CHECKS[id] = Check(
+            id,
+            title,
+            severity,
+            category,
+            confidence,
+            rfc,
+            needs,
+            subject,
+            function,
+            absent or _SUBJECTS[subject][1],
+            gates,
+        )
+        return function
+
+    return register
+
+
+def all_checks() -> dict[str, Check]:
+    """Every check by its id, sorted; imports the modules of this package on first use."""
+    package = importlib.import_module("sip_ci_server.engine.checks")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return dict(sorted(_CHECKS.items()))
+
+
+def missing_need(check: Check, model: Model) -> str:
+    """Why the trace as a whole cannot answer a check; empty where it can."""
+    seen, trace = model.seen, model.trace
+    if Needs.CAPTURE in check.needs and seen.origin.value != "capture":
+        return "needs a packet capture"
+    if Needs.MEDIA in check.needs and not seen.media_visible:
+        return seen.media_reason
+    if Needs.TIMES in check.needs and not seen.timed:
+        return "the trace has no times"
+    if Needs.ADDRESSES in check.needs and not any(message.observation.source for message in trace.messages[:1000]):
+        return "the trace does not say who sent a message"
+    return ""
+
+
+def run_check(check: Check, model: Model) -> Iterator[Outcome]:
+    """Run one check over all its subjects."""
+    reason = missing_need(check, model)
+    if reason:
+        yield NotCheckable(reason)
+        return
+    any_subject = False
+    for subject in _SUBJECTS[check.subject][0](model):
+        any_subject = True
+        yield from check.run(subject, model)
+    if not any_subject and check.absent:
+        yield NotCheckable(check.absent)

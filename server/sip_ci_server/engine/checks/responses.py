@@ -1,0 +1,173 @@
+"""Requests that got no response, or that had to be sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Severity
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.trace import IcmpError
+from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.observability import T1, TIMER_B
+from sip_ci_server.engine.transactions import Transaction
+
+SILENCE = 4.0
+"""Seconds without any response after which silence is worth a word (policy F1)."""
+CONVINCING_SENDS = 5
+"""Sends after which the sender's own behaviour proves that nothing came back, even where the way back is not captured."""
+
+
+@check(
+    "txn-no-response",
+    title="No response to {method}",
+    severity=Severity.CRITICAL,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §17.1.1.2",
+    needs=Needs.TIMES,
+)
+def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """A request other than ACK got no response at all (RFC 3261 §17.1.1.2, §17.1.2.2).
+
+    INVITE without a response is critical only after three sends or 32 seconds; before that the callee may be slow.
+    """
+    if transaction.responses or transaction.method == "ACK" or transaction.time is None:
+        return
+    sends, seen = len(transaction.requests), model.seen
+    if not seen.would_show(transaction.time, SILENCE):
+        return
+    if not seen.sees_reverse(transaction.request) and sends < CONVINCING_SENDS:
+        yield NotCheckable("packets in the direction of the responses are not in the trace")
+        return
+    window = seen.window_after(transaction.time) or 0.0
+    last = transaction.requests[-1].observation.time or transaction.time
+    span = last - transaction.time
+    final = sends >= 3 or window >= TIMER_B
+    given_up = " until its timer ran out (64*T1 = 32 s)" if span >= TIMER_B - 1 else ""
+    times = f"{sends} times in {span:.1f} s{given_up}" if sends > 1 else "once"
+    yield Found(
+        (
+            at(transaction.request, "the request, sent first"),
+            *([at(transaction.requests[-1], "the last retransmission")] if sends > 1 else []),
+        ),
+        f"{transaction.method} to {_target(transaction)} was sent {times}, and no response of any kind came back"
+        f" in the {window:.1f} s that the trace goes on.",
+        {"method": transaction.method},
+        key=(transaction.method,),
+        calls=(transaction.call_id,),
+        severity=_severity(transaction.method, final),
+    )
+
+
+def _target(transaction: Transaction) -> str:
+    return str(transaction.destination) if transaction.destination else transaction.request.request_uri.text
+
+
+def _severity(method: str, final: bool) -> Severity:
+    if not final or method in ("OPTIONS", "BYE", "CANCEL"):
+        return Severity.MEDIUM
+    return Severity.CRITICAL if method == "INVITE" else Severity.HIGH
+
+
+@check(
+    "txn-icmp-unreachable",
+    title="{target} is unreachable: {meaning}",
+    severity=Severity.CRITICAL,
+    category=Category.SIGNALING,
+    rfc="RFC 792; RFC 3261 §18.4",
+    needs=Needs.CAPTURE,
+)
+def txn_icmp_unreachable(model: Model, _: Model) -> Iterator[Outcome]:
+    """An ICMP destination-unreachable message quotes a SIP request (RFC 792, RFC 4443 §3.1; RFC 3261 §18.4)."""
+    by_path: dict[tuple[object, object], list[Transaction]] = {}
+    for transaction in model.transactions:
+        by_path.setdefault((transaction.source, transaction.destination), []).append(transaction)
+    reported: set[object] = set()
+    for error in model.trace.facts.icmp_errors:
+        concerned = [
+            item
+            for item in by_path.get((error.source, error.destination), ())
+            if item.time is not None and item.time <= error.time + 0.001
+        ]
+        if not concerned or error.destination in reported:
+            continue
+        reported.add(error.destination)
+        transaction = concerned[-1]
+        answered = any(item.responses for item in by_path[(error.source, error.destination)])
+        meaning = _meaning(error)
+        yield Found(
+            (
+                at(transaction.request, "the request that could not be delivered"),
+                Proof(
+                    f"{error.reporter} reports that {error.destination} cannot be reached",
+                    text=f"ICMP type {error.type} code {error.code} from {error.reporter}: {meaning}",
+                    frame=error.frame,
+                    time=error.time,
+                ),
+            ),
+            f"{transaction.method} to {error.destination} was answered by ICMP from {error.reporter}: {meaning}."
+            + (" Other requests on the same path were answered." if answered else ""),
+            {"target": str(error.destination), "meaning": meaning},
+            key=(transaction.method, meaning),
+            calls=tuple(dict.fromkeys(item.call_id for item in concerned)),
+            severity=Severity.LOW if answered else None,
+        )
+
+
+_MEANINGS_V4 = {
+    0: "network unreachable", 1: "host unreachable", 2: "protocol unreachable", 3: "port closed",
+    4: "fragmentation needed", 9: "network prohibited", 10: "host prohibited", 13: "filtered by a firewall",
+}  # fmt: skip
+_MEANINGS_V6 = {0: "no route", 1: "prohibited by a firewall", 3: "address unreachable", 4: "port closed"}
+
+
+def _meaning(error: IcmpError) -> str:
+    table = _MEANINGS_V6 if error.ipv6 else _MEANINGS_V4
+    return table.get(error.code, f"unreachable, code {error.code}")
+
+
+@check(
+    "txn-invite-retransmitted",
+    title="INVITE had to be sent {sends} times before the first response",
+    severity=Severity.MEDIUM,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §17.1.1.2",
+    needs=Needs.TIMES,
+    absent="the trace holds no INVITE",
+)
+def txn_invite_retransmitted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """Timer A ran out before the first response to an INVITE over UDP (RFC 3261 §17.1.1.2)."""
+    if transaction.method != "INVITE" or not model.seen.retransmits(transaction.transport):
+        return
+    first = transaction.responses[0].observation.time if transaction.responses else None
+    early = [
+        request
+        for request in transaction.requests
+        if first is None or (request.observation.time is not None and request.observation.time < first)
+    ]
+    if len(early) < 2 or not _spaced(early):
+        return
+    size = len(transaction.request.raw)
+    if first is None:
+        pattern = "no response is in the trace"
+    elif transaction.responses[0].status == 100:
+        pattern = (
+            "the first response, a 100, came late: the callee was slow to take the INVITE, or it was lost on the way"
+        )
+    else:
+        pattern = f"no 100 came, and the first response was {transaction.responses[0].status}: the callee does not send 100 at once"
+    big = f" At {size} bytes it may have been fragmented." if size > 1300 else ""
+    yield Found(
+        (at(early[0], "the first send"), at(early[-1], "the last send before a response")),
+        f"INVITE to {_target(transaction)} was sent {len(early)} times before the first response; {pattern}.{big}",
+        {"sends": str(len(early)) if len(early) < 3 else "several"},
+        key=("twice" if len(early) < 3 else "several",),
+        calls=(transaction.call_id,),
+        severity=Severity.LOW if len(early) < 3 else None,
+    )
+
+
+def _spaced(requests: list[SipMessage]) -> bool:
+    """Whether the sends are as far apart as retransmissions are; nearer ones are copies that could not be told apart."""
+    times = [request.observation.time for request in requests if request.observation.time is not None]
+    return len(times) >= 2 and times[1] - times[0] >= 0.35 * T1

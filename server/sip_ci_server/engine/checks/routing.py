@@ -1,0 +1,203 @@
+"""Requests and responses that took the wrong way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Severity
+from sip_ci.trace.headers import NameAddr
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.observation import Transport
+from sip_ci.trace.trace import TraceOrigin
+from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
+from sip_ci_server.engine.dialogs import Leg
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.transactions import Transaction
+
+
+@check(
+    "resp-misrouted",
+    title="Responses go to {actual} and not to where the request came from",
+    severity=Severity.HIGH,
+    category=Category.NAT,
+    rfc="RFC 3581 §4",
+    needs=Needs.ADDRESSES,
+)
+def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """The request asked for `rport`, and the response went to the Via's sent-by all the same (RFC 3581 §4, RFC 3261 §18.2.2)."""
+    source = transaction.source
+    if transaction.transport is not Transport.UDP or source is None or source.is_unnamed or not transaction.responses:
+        return
+    # A log's own side is worked out from the very headers that are in question here.
+    if model.seen.origin is TraceOrigin.LOG or transaction.request.top_via.parameter("rport") is None:
+        return
+    wrong = []
+    for response in transaction.responses:
+        destination = response.observation.destination
+        if destination is None or destination.is_unnamed or destination == source:
+            return
+        wrong.append(response)
+    actual = wrong[0].observation.destination
+    via = transaction.request.top_via
+    yield Found(
+        (
+            at_header(transaction.request, "via", f"the request came from {source} and asks for rport"),
+            at_header(wrong[0], "via", f"the response was sent to {actual}"),
+        ),
+        f"{transaction.method} came from {source} with `rport` in its Via, so its response belongs there. It was sent to"
+        f" {actual}" + (", the address in the Via" if actual and actual.host == via.host else "") + ".",
+        {"actual": str(actual)},
+        key=(transaction.method,),
+        calls=(transaction.call_id,),
+    )
+
+
+def _status_of(transaction: Transaction, status: int, model: Model) -> bool:
+    """Whether a transaction ended in this status, and no element further on gave it: the origin speaks, not the relays."""
+    final = transaction.final
+    if final is None or final.status != status:
+        return False
+    return not any(
+        other is not transaction and other.final is not None and other.final.status == status
+        and other.source_node == transaction.destination_node and other.method == transaction.method
+        for other in model.transactions_of(transaction.call_id)
+    )  # fmt: skip
+
+
+@check(
+    "loop-482",
+    title="The request ran in a loop ({how})",
+    severity=Severity.HIGH,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §16.3",
+)
+def loop_482(model: Model, _: Model) -> Iterator[Outcome]:
+    """An element reports a loop with 482, or the same request reaches the same element again (RFC 3261 §8.2.2.2, §16.3).
+
+    A request that comes back with another Request-URI is a spiral and legal, so the Request-URI must be the same.
+    """
+    visits: dict[tuple[str, ...], list[Transaction]] = defaultdict(list)
+    for transaction in model.transactions:
+        request = transaction.request
+        if _status_of(transaction, 482, model):
+            final = transaction.final
+            assert final is not None
+            yield Found(
+                (at(request, "the request"), at(final, "the element that detected the loop answers")),
+                f"{transaction.method} to {request.request_uri.text} was answered 482 by {transaction.destination}.",
+                {"how": "482"},
+                key=("482", transaction.method),
+                calls=(transaction.call_id,),
+            )
+        key = (
+            transaction.call_id,
+            transaction.method,
+            str(request.cseq.number),
+            transaction.destination_node,
+            request.request_uri.text,
+        )
+        visits[key].append(transaction)
+    for visited in visits.values():
+        if len(visited) < 2:
+            continue
+        hops = [len(item.request.via) for item in visited]
+        if hops[-1] > hops[0]:
+            first, last = visited[0], visited[-1]
+            yield Found(
+                (
+                    at_header(
+                        first.request, "via", f"the request reaches {first.destination} with {hops[0]} Via entries"
+                    ),
+                    at_header(last.request, "via", f"the same request reaches it again with {hops[-1]}"),
+                ),
+                f"{first.method} to {first.request.request_uri.text} reached {first.destination} {len(visited)} times, the last"
+                f" time with {hops[-1]} Via entries: it is sent round in a circle.",
+                {"how": f"{len(visited)} times through the same element"},
+                key=("via", first.method),
+                calls=(first.call_id,),
+            )
+
+
+@check(
+    "too-many-hops-483",
+    title="The request ran out of hops (483)",
+    severity=Severity.HIGH,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §16.3",
+    absent="the trace holds no SIP request",
+)
+def too_many_hops_483(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """An element refused a request whose Max-Forwards had come down to zero (RFC 3261 §16.3 step 3)."""
+    if not _status_of(transaction, 483, model):
+        return
+    request, final = transaction.request, transaction.final
+    assert final is not None
+    hops = request.header("max-forwards")
+    yield Found(
+        (
+            at_header(
+                request,
+                "max-forwards",
+                f"the request arrives with Max-Forwards {hops} and {len(request.via)} Via entries",
+            ),
+            at(final, "and is refused"),
+        ),
+        f"{transaction.method} to {request.request_uri.text} was answered 483 {final.reason} by {transaction.destination}"
+        f" (Max-Forwards {hops}, {len(request.via)} Via entries at this hop). Either it is sent round in a circle, or it"
+        " started with too small a value.",
+        key=(transaction.method,),
+        calls=(transaction.call_id,),
+    )
+
+
+@check(
+    "record-route-not-honored",
+    title="{method} does not take the route that the proxies recorded",
+    severity=Severity.HIGH,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §12.2.1.1",
+    absent="the trace holds no INVITE",
+)
+def record_route_not_honored(leg: Leg, model: Model) -> Iterator[Outcome]:
+    """A request inside the dialog lacks the Route set that the 2xx's Record-Route made (RFC 3261 §12.1.2, §12.2.1.1, §16.12).
+
+    Only requests on the calling agent's own hop are judged: further on, proxies have taken their Route off.
+    """
+    if leg.answer is None or len(leg.invite.request.via) != 1:
+        return
+    recorded = [entry for entry in reversed(leg.answer.record_routes)]
+    if not recorded or any(entry.uri.parameter("lr") is None for entry in recorded):
+        return
+    expected = [_place(entry) for entry in recorded]
+    for message in _requests_of_caller(leg, model):
+        actual = [_place(entry) for entry in message.routes]
+        if actual == expected or len(message.via) != 1:
+            continue
+        shown = ", ".join(entry.uri.text for entry in message.routes) or "no Route at all"
+        yield Found(
+            (
+                at_header(leg.answer, "record-route", "the 2xx says which proxies stay on the path"),
+                at_header(message, "route", f"the {message.method} carries {shown}"),
+            ),
+            f"{message.method} from {message.observation.source or 'the caller'} carries {shown}; the 2xx recorded"
+            f" {', '.join(entry.uri.text for entry in recorded)}, in this order.",
+            {"method": message.method},
+            key=(message.method, "missing" if not actual else "other"),
+            calls=(leg.call_id,),
+        )
+        return
+
+
+def _place(entry: NameAddr) -> tuple[str, int]:
+    return (entry.uri.host, entry.uri.effective_port)
+
+
+def _requests_of_caller(leg: Leg, model: Model) -> Iterator[SipMessage]:
+    for ack in model.acks_of(leg.call_id):
+        tags_match = ack.from_.tag == leg.caller_tag and ack.to.tag == leg.callee_tag
+        if tags_match and model.nodes.source(ack) == leg.caller:
+            yield ack
+    for item in (*leg.transactions, *leg.elsewhere):
+        if leg.sent_by_caller(item) and item.source_node == leg.caller:
+            yield item.request

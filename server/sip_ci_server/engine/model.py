@@ -1,0 +1,122 @@
+"""Everything that checks read, built once for each trace, each part from those before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sip_ci.trace.media_table import MediaTable
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.observation import Endpoint
+from sip_ci.trace.trace import Trace
+from sip_ci_server.engine.attempts import Attempt, build_attempts
+from sip_ci_server.engine.capture_loss import streams_lost_by_capture
+from sip_ci_server.engine.dialogs import Dialogs, Leg, build_dialogs
+from sip_ci_server.engine.duplicates import fold_media, fold_messages
+from sip_ci_server.engine.media_sessions import MediaSession, build_media_sessions
+from sip_ci_server.engine.nodes import Nodes
+from sip_ci_server.engine.observability import Observability
+from sip_ci_server.engine.offer_answer import Round, SessionDescriptions, rounds_of
+from sip_ci_server.engine.registrations import Registration, build_registrations
+from sip_ci_server.engine.streams import Stream, behaves_like_rtp, build_streams
+from sip_ci_server.engine.transactions import Transaction, Transactions, build_transactions
+
+
+@dataclass(slots=True, eq=False)
+class Model:
+    """A trace as SIP and RTP entities."""
+
+    trace: Trace
+    messages: list[SipMessage]
+    """Without copies; `message.index` still counts in the trace."""
+    copies: int
+    """How many message and media copies were folded."""
+    media: MediaTable
+    nodes: Nodes
+    seen: Observability
+    transactions: Transactions
+    dialogs: Dialogs
+    attempts: list[Attempt]
+    registrations: list[Registration]
+    descriptions: SessionDescriptions
+    rounds: dict[int, list[Round]]
+    """The offer/answer rounds of each leg, by the leg's number."""
+    streams: list[Stream]
+    """Every stream that an SDP announces or that behaves like RTP."""
+    sessions: list[MediaSession]
+    _answering: set[Endpoint | None] | None = None
+    _by_user: dict[str, list[Attempt]] | None = None
+    _suspects: set[int] | None = None
+    _acks: dict[str, list[SipMessage]] | None = None
+    _by_call: dict[str, list[Transaction]] | None = None
+
+    @property
+    def legs(self) -> list[Leg]:
+        """All legs in the order of their INVITEs."""
+        return self.dialogs.legs
+
+    @property
+    def all_rounds(self) -> list[Round]:
+        """All offer/answer rounds, leg by leg."""
+        return [item for leg in self.legs for item in self.rounds[leg.number]]
+
+    def acks_of(self, call_id: str) -> list[SipMessage]:
+        """The ACKs of 2xx responses in a call."""
+        if self._acks is None:
+            self._acks = {}
+            for ack in self.transactions.acks_of_2xx:
+                self._acks.setdefault(ack.call_id, []).append(ack)
+        return self._acks.get(call_id, [])
+
+    def transactions_of(self, call_id: str) -> list[Transaction]:
+        """The transactions of a Call-ID, in order."""
+        if self._by_call is None:
+            self._by_call = {}
+            for transaction in self.transactions:
+                self._by_call.setdefault(transaction.call_id, []).append(transaction)
+        return self._by_call.get(call_id, [])
+
+    def answering(self, size: int) -> set[Endpoint | None]:
+        """The endpoints that answered a request of at most `size` bytes."""
+        if self._answering is None:
+            self._answering = {
+                item.destination for item in self.transactions if item.responses and len(item.request.raw) <= size
+            }
+        return self._answering
+
+    def attempts_of(self, user: str) -> list[Attempt]:
+        """The attempts whose From has this user part."""
+        if self._by_user is None:
+            self._by_user = {}
+            for attempt in self.attempts:
+                self._by_user.setdefault(attempt.first.request.from_.uri.user, []).append(attempt)
+        return self._by_user.get(user, [])
+
+    def capture_lost(self, stream: Stream) -> bool:
+        """Whether a stream's gaps fall together with those of other paths, so that the capture lost the packets."""
+        if self._suspects is None:
+            self._suspects = streams_lost_by_capture(self.streams)
+        return id(stream) in self._suspects
+
+    def streams_of(self, call_id: str) -> list[Stream]:
+        """The streams of a call."""
+        return [stream for session in self.sessions if session.leg.call_id == call_id for stream in session.streams]
+
+
+def build_model(trace: Trace) -> Model:
+    """Build the model; time and memory are linear in the number of messages and media packets."""
+    messages, message_copies = fold_messages(trace.messages)
+    media, media_copies = fold_media(trace.media)
+    nodes = Nodes(messages)
+    seen = Observability(trace, messages, nodes)
+    transactions = build_transactions(messages, nodes)
+    dialogs = build_dialogs(transactions, nodes)
+    descriptions = SessionDescriptions()
+    rounds = {leg.number: rounds_of(leg, descriptions) for leg in dialogs.legs}
+    candidates = build_streams(media)
+    sessions = build_media_sessions(dialogs.legs, rounds, candidates, seen.ends)
+    announced = {id(stream) for session in sessions for stream in session.streams}
+    streams = [stream for stream in candidates if id(stream) in announced or behaves_like_rtp(stream)]
+    return Model(
+        trace, messages, message_copies + media_copies, media, nodes, seen, transactions, dialogs,
+        build_attempts(transactions), build_registrations(transactions), descriptions, rounds, streams, sessions,
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""Which products take part in a call, by what they say of themselves in User-Agent and Server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sip_ci.trace.message import SipMessage
+from sip_ci_server.engine.knowledge.texts import PLATFORM_NAMES, CheckText
+
+_SIGNATURES = (
+    ("asterisk", ("asterisk", "freepbx", "fpbx")),
+    ("freeswitch", ("freeswitch", "mod_sofia", "fusionpbx")),
+    ("kamailio", ("kamailio", "openser")),
+    ("opensips", ("opensips",)),
+    ("sipp", ("sipp",)),
+    ("cisco", ("cisco-sipgateway", "cisco-cube")),
+    ("audiocodes", ("audiocodes", "mediant")),
+    ("webrtc", ("jssip", "sip.js", "sipml5")),
+)
+_SAMPLE = 200
+
+
+def platforms_in(messages: Iterable[SipMessage]) -> tuple[str, ...]:
+    """The platforms recognised in the first messages given."""
+    found: dict[str, None] = {}
+    for number, message in enumerate(messages):
+        if number >= _SAMPLE:
+            break
+        for name in ("user-agent", "server"):
+            agent = (message.header(name) or "").lower()
+            for platform, marks in _SIGNATURES:
+                if agent and any(mark in agent for mark in marks):
+                    found[platform] = None
+    return tuple(found)
+
+
+def recommendation_for(text: CheckText, present: tuple[str, ...]) -> str:
+    """The advice for the platforms that take part; for all of them where none is recognised."""
+    wanted = [name for name in PLATFORM_NAMES if name in text.platforms]
+    known = [name for name in wanted if name in present]
+    lines = [text.recommendation.strip()]
+    lines += [f"{PLATFORM_NAMES[name]}: {text.platforms[name].strip()}" for name in (known or wanted)]
+    return "\n".join(lines)
