@@ -11,16 +11,20 @@ from pathlib import Path
 from tests.e2e.live.proxy import proxy_running
 from tests.support.capture import recorded
 from tests.support.network import Host, Network
+from tests.support.relay import Impairment, relaying
 from tests.support.sipp import SCENARIOS, Sipp, finish
 from tests.support.speech import write_speech
 
 CALLER = "203.0.113.10"
 CALLEE = "198.51.100.20"
 PROXY = "198.51.100.30"
+RELAY = "198.51.100.40"
 CALLER_IPV6 = "2001:db8:1::10"
 CALLEE_IPV6 = "2001:db8:2::20"
 CALLER_SSRC = 0x1A2B3C4D
 CALLEE_SSRC = 0x5E6F7081
+RTP_PORT = 6000
+"""SIPp's own default."""
 _LINGER_SECONDS = 0.7
 _STOP_SECONDS = 1.0
 
@@ -57,6 +61,8 @@ class Call:
     """The outside address of a NAT in front of the caller."""
     proxy: tuple[str, ...] | None = None
     """A proxy between the two, with these switches of `proxy.cfg`; None: they call each other directly."""
+    relay: Impairment | None = None
+    """What a media relay between the two does to their RTP; None: it flows directly."""
     dropped: tuple[tuple[str, ...], ...] = ()
     """`iptables` matches of what the router drops."""
     recorded_at: Side = Side.CALLER
@@ -97,6 +103,9 @@ def place(call: Call, folder: Path) -> tuple[Path, Path]:
             running.enter_context(proxy_running(hosts[Side.PROXY], folder / "proxy", call.callee_address, *call.proxy))
         for match in call.dropped:
             network.drop(*match)
+        if call.relay is not None:
+            between = (call.caller_address, call.callee_address)
+            running.enter_context(relaying(network.host("relay", RELAY), RTP_PORT, between, call.relay))
         where = hosts[call.recorded_at]
         interface = "eth0" if call.recorded_at in folders else "any"
         with recorded(capture, where, interface, call.capture_filter):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.e2e.live.calls import CALLEE_IPV6, CALLER, CALLER_IPV6, Call, Side, place
+from tests.e2e.live.calls import CALLEE_IPV6, CALLER, CALLER_IPV6, RELAY, Call, Side, place
 from tests.e2e.live.phones import call_between_phones
 from tests.e2e.live.proxy import PASSWORD
+from tests.support.relay import Impairment
 from tests.support.sipp import audio
 
 PRIVATE_ADDRESS = "192.168.1.100"
@@ -15,7 +16,7 @@ PRIVATE_ADDRESS = "192.168.1.100"
 _PCMA = "8 PCMA/8000"
 _PCMU = "0 PCMU/8000"
 _G729 = "18 G729/8000"
-_RTP = {"caller": "caller-rtp", "callee": "callee-rtp"}
+_RTP = Call("caller-rtp", "callee-rtp")
 _MANY_FORMATS = "\r\n".join(f"a=fmtp:0 x-padding-{number}={'0123456789' * 12}" for number in range(16))
 """Attributes that make an offer larger than a packet."""
 _VIDEO = audio(_PCMU) + "\r\nm=video 6002 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 packetization-mode=1"
@@ -88,7 +89,7 @@ def capture_only(case: Case) -> Case:
 
 _HEALTHY = (
     healthy("call", "A call of 1.5 s without media", Call()),
-    healthy("rtp", "A call of 4 s with G.711 both ways", Call(**_RTP, talk=4)),
+    healthy("rtp", "A call of 4 s with G.711 both ways", replace(_RTP, talk=4)),
     healthy("ten-calls", "Ten calls at ten a second, 1 s each", Call(calls=10, talk=1)),
     healthy("hold", "Hold by sendonly, then back to sendrecv", Call("caller-hold", "callee-hold", talk=1)),
     healthy(
@@ -106,7 +107,7 @@ _HEALTHY = (
     healthy(
         "ipv6",
         "A call over IPv6, with media",
-        Call(**_RTP, talk=3, caller_address=CALLER_IPV6, callee_address=CALLEE_IPV6),
+        replace(_RTP, talk=3, caller_address=CALLER_IPV6, callee_address=CALLEE_IPV6),
     ),
     healthy(
         "delayed-offer",
@@ -117,12 +118,12 @@ _HEALTHY = (
     healthy(
         "private-network",
         "A call with media between two hosts of one private network",
-        Call(**_RTP, talk=3, caller_address="10.20.0.11", callee_address="10.20.0.12"),
+        replace(_RTP, talk=3, caller_address="10.20.0.11", callee_address="10.20.0.12"),
     ),
     healthy(
         "every-frame-twice",
         "A call with media, captured on all interfaces of the router between the two: each frame comes twice",
-        Call(**_RTP, talk=2, recorded_at=Side.ROUTER),
+        replace(_RTP, talk=2, recorded_at=Side.ROUTER),
         log=False,
     ),
     healthy(
@@ -133,6 +134,42 @@ _HEALTHY = (
     ),
 )
 
+_RELAYED = replace(_RTP, caller_keys={"offer_address": RELAY}, callee_keys={"answer_address": RELAY})
+
+
+def _first(text: str) -> tuple[str, ...]:
+    """An `iptables` match of the first datagram that contains `text`."""
+    contains = ("-p", "udp", "--dport", "5060", "-m", "string", "--algo", "bm", "--string", text)
+    return (*contains, "-m", "statistic", "--mode", "nth", "--every", "1000", "--packet", "0")
+
+
+_LOSSY = (
+    healthy(
+        "lost-invite", "The first INVITE is lost and comes again after 500 ms", Call(dropped=(_first("INVITE sip:"),))
+    ),
+    healthy(
+        "lost-answer", "The first 200 is lost and comes again after 500 ms", Call(dropped=(_first("SIP/2.0 200"),))
+    ),
+    healthy(
+        "lost-ack",
+        "The first ACK is lost; the 200 comes again and is acknowledged. Recorded at the callee",
+        Call(dropped=(_first("ACK sip:"),), recorded_at=Side.CALLEE, logged_by=Side.CALLEE),
+    ),
+    healthy(
+        "media-relay",
+        "Media goes through a relay that delays it by 40 ms",
+        replace(_RELAYED, talk=3, relay=Impairment(delay=0.04)),
+        log=False,
+    ),
+    capture_only(
+        broken(
+            "rtp-loss-bursts",
+            "Media goes through a relay that drops five packets in a row of every fifty (10 %)",
+            replace(_RELAYED, talk=5, relay=Impairment(dropped=5)),
+            "rtp-loss",
+        )
+    ),
+)
 _PHONES = (
     healthy("phones", "A call of 5 s between two phones, with RTP and RTCP both ways", PhoneCall(5), log=False),
     healthy(
@@ -251,8 +288,8 @@ _BROKEN = (
     broken(
         "behind-nat",
         "The caller is behind a NAT and does not know it; media is lost on its way back. Recorded at the callee",
-        Call(
-            **_RTP,
+        replace(
+            _RTP,
             talk=4,
             caller_address="10.20.0.11",
             nat=CALLER,
@@ -266,8 +303,8 @@ _BROKEN = (
         broken(
             "behind-nat-inside",
             "The same kind of call, recorded at the caller inside the NAT: nothing comes back",
-            Call(
-                **_RTP,
+            replace(
+                _RTP,
                 talk=4,
                 caller_address="10.20.0.11",
                 nat=CALLER,
@@ -281,7 +318,7 @@ _BROKEN = (
         broken(
             "no-media",
             "Two calls of 4 s, the first with RTP both ways, the second without any",
-            Call(**_RTP, talk=4, then=Call(talk=4)),
+            replace(_RTP, talk=4, then=Call(talk=4)),
             "media-none",
         )
     ),
@@ -307,8 +344,8 @@ _BROKEN = (
         broken(
             "rtp-loss",
             "The router drops every twelfth RTP packet of the callee (8.3 %)",
-            Call(
-                **_RTP,
+            replace(
+                _RTP,
                 talk=6,
                 dropped=(
                     (
@@ -449,4 +486,4 @@ _BROKEN = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*_HEALTHY, *_PHONES, *_PROXIED, *_BROKEN)
+CASES: tuple[Case, ...] = (*_HEALTHY, *_LOSSY, *_PHONES, *_PROXIED, *_BROKEN)
