@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.support import sample_report as sample
 
 from sip_ci import catalogue
 from sip_ci.catalogue import CheckInfo, describe, load_catalogue, parse_catalogue, write_catalogue
 from sip_ci.findings import Category, Severity
-from tests.support import sample_report as sample
 
 
 def test_a_catalogue_is_read_as_it_was_written() -> None:
