@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from sip_ci.trace.observation import Fidelity
+from sip_ci.trace.start_line import looks_like_start_line
 
 MAXIMUM_MESSAGE = 1 << 20
 """The longest message that is read from a log, in bytes."""
@@ -16,20 +17,12 @@ _CONTENT_TYPE = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*([^\r\n]+)", re.IG
 _RULER = re.compile(rb"[ \t]*(?:-{20,}[ \t]*)?\r?\n")
 _VERSION = rb"SIP/[0-9]{1,3}\.[0-9]{1,3}"
 _LINE_END = rb"[ \t]{0,8}\r?(?:\n|\Z)"
-_START = re.compile(
-    rb"(?P<prefix>[^\r\n]{0,256}?)(?:"
+_PREFIXED_START = re.compile(
+    rb"(?P<prefix>(?:[^\r\n]{0,255}?[ \t|:>\])=])??)(?:"
     rb"[A-Z][A-Z0-9.!%*_+`'~-]{1,31} {1,4}(?:[a-zA-Z][a-zA-Z0-9+.-]{0,15}:[^\r\n]{1,8000}|\*) " + _VERSION + rb"|"
     rb"SIP/2\.0 {1,4}[1-9][0-9]{2}(?: [^\r\n]{0,1000})?)" + _LINE_END
 )
-_LOOSE_START = re.compile(
-    rb"(?P<prefix>[ \t]{0,64})(?:"
-    rb"[A-Za-z0-9.!%*_+`'~-]{1,64}[ \t]{1,4}[^\r\n]{1,65536}[ \t]"
-    + _VERSION
-    + rb"|"
-    + _VERSION
-    + rb"[ \t]{1,4}[0-9]{1,10}(?:[ \t][^\r\n]{0,1000})?)"
-    + _LINE_END
-)
+_INDENTATION = re.compile(rb"[ \t]{0,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +42,13 @@ def find_start(chunk: bytes) -> tuple[int, bytes] | None:
     """
     offset = 0
     for _ in range(5):
-        match = _LOOSE_START.match(chunk, offset) or _START.match(chunk, offset)
+        match = _PREFIXED_START.match(chunk, offset)
         if match is not None:
             return offset, match["prefix"]
+        # Methods and URIs of other forms are recognised at the beginning of a line only.
+        indentation = _INDENTATION.match(chunk, offset)
+        if indentation is not None and looks_like_start_line(chunk, indentation.end()):
+            return offset, indentation[0]
         blank = _RULER.match(chunk, offset)
         if blank is None:
             return None
@@ -68,8 +65,7 @@ def strip_prefix(chunk: bytes, prefix: bytes) -> bytes:
     label = prefix.rstrip(b" \t")
     if not label:
         return re.sub(rb"(?m)^[ \t]{0,%d}" % len(prefix), b"", chunk)
-    # What is escaped has no digits of its own, so each run of digits can become a pattern.
-    shape = re.compile(b"[0-9]+".join(re.escape(piece) for piece in re.split(rb"[0-9]+", label)))
+    shape = label_shape(label)
     padding = len(prefix) - len(label)
     lines: list[bytes] = []
     for line in chunk.split(b"\n"):
@@ -78,6 +74,11 @@ def strip_prefix(chunk: bytes, prefix: bytes) -> bytes:
             rest = line[match.end() :]
             lines.append(rest[padding:] if not rest[:padding].strip(b" \t") else rest)
     return b"\n".join(lines) + b"\n"
+
+
+def label_shape(label: bytes) -> re.Pattern[bytes]:
+    """What the same label looks like on other lines: any digits where it has digits, such as in a time."""
+    return re.compile(b"[0-9]+".join(re.escape(piece) for piece in re.split(rb"[0-9]+", label)))
 
 
 def declared_length(headers: bytes) -> int | None:
@@ -157,7 +158,8 @@ def _exact(chunk: bytes, body_start: int, size: int | None, length: int | None, 
     end = body_start + length
     if end <= len(chunk):
         # What stands behind the declared length belongs to the datagram, and a check will want to see it.
-        return Framed(chunk[: max(end, content) if tight else end], Fidelity.EXACT, 0)
+        surplus = tight and content > end and chunk[end:content].strip(b" \t\r\n\v\0") != b""
+        return Framed(chunk[: content if surplus else end], Fidelity.EXACT, 0)
     raw = chunk[: max(content, body_start)]
     return Framed(raw, Fidelity.TRUNCATED, end - len(raw))
 

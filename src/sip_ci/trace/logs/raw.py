@@ -13,6 +13,7 @@ from sip_ci.trace.logs.framing import (
     end_of_counted,
     find_start,
     headers_end,
+    label_shape,
 )
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.trace import TraceOrigin
@@ -44,9 +45,9 @@ class RawLayout:
             if start is None or start[0] != 0:
                 continue
             following = text[end : end + 512]
-            if start[1].strip(b" \t") and following.startswith(start[1]):
-                following = following[len(start[1]) :]
-            if _HEADER.match(following) is None and line != 0:
+            label = label_shape(start[1].rstrip(b" \t")).match(following)
+            following = following[label.end() :] if label is not None else following
+            if _HEADER.match(following) is None and (line != 0 or start[1].strip()):
                 continue
             yield Head(line, line)
             opaque_until = _end_of_opaque_body(text, line)

@@ -9,17 +9,25 @@ from sip_ci.trace.logs.addresses import endpoint
 from sip_ci.trace.logs.anchors import lines_with, next_line
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.stamps import find_stamp
+from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.trace import TraceOrigin
 
 _HEAD = re.compile(
-    rb"(?P<stamp>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}) "
+    rb"(?:(?P<stamp>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}) )?"
     rb"(?P<source>[^\s]{1,80}:[0-9]{1,5}) -> (?P<destination>[^\s]{1,80}:[0-9]{1,5})[ \t]*\r?$",
     re.MULTILINE,
 )
 
 
+UNKNOWN_END = b"?:0"
+"""How a transcript of ours writes an address that its trace does not give."""
+
+
 class SngrepLayout:
-    """What sngrep writes for `--text` and in its save dialog (irontec/sngrep, `save_msg_txt`)."""
+    """What sngrep's save dialog writes as `.txt` (irontec/sngrep, `save_msg_txt`).
+
+    It is also the form of our own transcripts, which leave the time out where it is not known.
+    """
 
     name = "sngrep"
     # It shows packets that passed one point, but only those that a person selected, and never media.
@@ -35,10 +43,14 @@ class SngrepLayout:
                 yield Head(
                     start,
                     next_line(text, match.end()),
-                    find_stamp(match["stamp"]),
-                    source=endpoint(match["source"]),
-                    destination=endpoint(match["destination"]),
+                    find_stamp(match["stamp"] or b""),
+                    source=_end(match["source"]),
+                    destination=_end(match["destination"]),
                 )
+
+
+def _end(text: bytes) -> Endpoint | None:
+    return None if text == UNKNOWN_END else endpoint(text)
 
 
 SNGREP = SngrepLayout()
