@@ -16,6 +16,8 @@ class NoticeKind(StrEnum):
     TRUNCATED_FILE = "truncated-file"
     """The input ends inside a record; everything before it was read."""
     UNKNOWN_LINK_TYPE = "unknown-link-type"
+    UNREAD_PROTOCOL = "unread-protocol"
+    """A transport that may carry SIP and is not read, for example SCTP, or that hides it, for example ESP."""
     MALFORMED_PACKET = "malformed-packet"
     MALFORMED_BLOCK = "malformed-block"
     SNAPLEN = "snaplen"

@@ -9,13 +9,8 @@ import numpy.typing as npt
 
 from sip_ci.trace.capture.records import gather
 from sip_ci.trace.media_table import MediaKind
+from sip_ci.trace.start_line import looks_like_start_line
 
-START_LINE_BYTES = 16 * 1024
-"""Longer first lines are no start lines."""
-
-_METHOD = re.compile(rb"[A-Za-z0-9.!%*_+`'~-]{1,64}[ \t]")
-_VERSION = re.compile(rb"SIP/[0-9]{1,4}\.[0-9]{1,4}")
-_STATUS = re.compile(rb"SIP/[0-9]{1,4}\.[0-9]{1,4}[ \t]+[0-9]{1,10}(?:[ \t]|$)")
 _CUT_REQUEST = re.compile(rb"[A-Z]{1,64} (?:sips?|tel|urn):[^ \r\n]*$")
 
 _HEADER = np.dtype(
@@ -97,25 +92,6 @@ def sip_start(payload: bytes, *, cut: bool = False) -> int:
     size = len(payload)
     while start < size and payload[start] in b"\r\n":
         start += 1
-    end = payload.find(b"\n", start, start + START_LINE_BYTES)
-    if end < 0:
-        if size - start > START_LINE_BYTES:
-            return -1
-        end = size
-        if cut and _CUT_REQUEST.match(payload, start):
-            return start
-    return start if is_start_line(payload[start:end]) else -1
-
-
-def is_start_line(line: bytes) -> bool:
-    """Whether a line is a SIP request line or status line (RFC 3261 §7.1, §7.2), damaged ones included."""
-    if line.startswith(b"SIP/"):
-        return _STATUS.match(line) is not None
-    line = line.rstrip(b" \t\r")
-    place = line.rfind(b"SIP/")
-    return (
-        place > 1
-        and line[place - 1] in b" \t"
-        and _VERSION.fullmatch(line, place) is not None
-        and _METHOD.match(line) is not None
-    )
+    if looks_like_start_line(payload, start) or (cut and _CUT_REQUEST.match(payload, start)):
+        return start
+    return -1

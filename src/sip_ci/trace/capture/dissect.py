@@ -25,6 +25,9 @@ PROTOCOL_IPV6 = 41
 PROTOCOL_GRE = 47
 PROTOCOL_ICMPV6 = 58
 
+UNREAD_PROTOCOLS = {50: "ESP", 132: "SCTP"}
+"""What may carry SIP and is not read here."""
+
 LINK_PPP = 9
 LINK_PPP_HDLC = 50
 LINK_ETHERNET = 1

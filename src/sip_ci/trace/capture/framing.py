@@ -8,11 +8,11 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
-from sip_ci.trace.capture.classify import START_LINE_BYTES, is_start_line
 from sip_ci.trace.capture.websocket import WebSocketDecoder, looks_like_frame
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.observation import Transport
+from sip_ci.trace.start_line import MAX_START_LINE, looks_like_start_line
 from sip_ci.trace.trace import NoticeKind
 
 _CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,10})[ \t]*(?=[\r\n])", re.IGNORECASE)
@@ -142,7 +142,7 @@ class StreamFramer:
         for end, message in messages:
             # RFC 7118 §5.1: each WebSocket message is one SIP message.
             text = message.lstrip(b"\r\n")
-            if is_start_line(text[: max(text.find(b"\n"), 0)]):
+            if looks_like_start_line(text):
                 self._emit(text, self._mark_at(self._start + end), Transport.WS, False)
         self._discard(used)
         if self._websocket.broken:
@@ -158,10 +158,10 @@ class StreamFramer:
                 place += 1
             if place == len(buffer):
                 break
-            end = buffer.find(b"\n", place, place + START_LINE_BYTES)
-            if end < 0 and len(buffer) - place < START_LINE_BYTES and self._could_start(place):
+            end = buffer.find(b"\n", place, place + MAX_START_LINE)
+            if end < 0 and len(buffer) - place < MAX_START_LINE and self._could_start(place):
                 break
-            if end < 0 or not is_start_line(bytes(buffer[place:end])):
+            if end < 0 or not looks_like_start_line(buffer, place):
                 found = self._next_start(place)
                 if found is None:
                     place = self._give_up(place)
@@ -217,10 +217,10 @@ class StreamFramer:
         # Lines that may be start lines hold the version, and those are rare.
         while (version := buffer.find(b"SIP/", place)) >= 0:
             line = max(buffer.rfind(b"\n", place, version) + 1, place)
-            end = buffer.find(b"\n", version, version + START_LINE_BYTES)
+            end = buffer.find(b"\n", version, version + MAX_START_LINE)
             if end < 0:
-                return line if line > place and len(buffer) - version < START_LINE_BYTES else None
-            if end - line < START_LINE_BYTES and is_start_line(bytes(buffer[line:end])):
+                return line if line > place and len(buffer) - version < MAX_START_LINE else None
+            if end - line < MAX_START_LINE and looks_like_start_line(buffer, line):
                 return line
             place = end + 1
         return None
@@ -229,7 +229,7 @@ class StreamFramer:
         """No start line from here on: keep the last line, which may become one, and count the rest as noise."""
         buffer = self._buffer
         last = max(buffer.rfind(b"\n", place) + 1, place)
-        if len(buffer) - last > START_LINE_BYTES:
+        if len(buffer) - last > MAX_START_LINE:
             last = len(buffer)
         self._searched += last - place
         if self.kind is StreamKind.UNKNOWN and not self._patient and self._searched + (len(buffer) - last) > _PATIENCE:
@@ -252,8 +252,8 @@ class StreamFramer:
         if self.kind is not StreamKind.SIP or not self._buffer:
             return
         text = bytes(self._buffer).lstrip(b"\r\n")
-        end = text.find(b"\n", 0, START_LINE_BYTES)
-        if end < 0 or not is_start_line(text[:end]):
+        end = text.find(b"\n", 0, MAX_START_LINE)
+        if end < 0 or not looks_like_start_line(text):
             return
         head = _HEADERS_END.search(text)
         if head is not None and len(text) <= self._limits.message_bytes:

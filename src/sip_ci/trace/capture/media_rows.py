@@ -17,6 +17,9 @@ _COLUMNS = (
     ("timestamp", np.uint32), ("ssrc", np.uint32), ("ip_id", np.uint16),
 )  # fmt: skip
 
+_FIRST_USER_PORT = 1024
+"""Ports below it are assigned to services (RFC 6335 §6): DNS, NTP and the like have packets that pass for RTP."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaRows:
@@ -56,25 +59,38 @@ class MediaRowsBuilder:
         """Everything that was added.
 
         `fax` says for each endpoint whether a session description gives it to UDPTL: what is nothing else there is
-        that, as UDPTL cannot be told by its bytes (ITU-T T.38 Annex D). Other unknown payloads are left out.
+        that, as UDPTL cannot be told by its bytes (ITU-T T.38 Annex D). Other unknown payloads are left out, and so
+        is what only looks like media on the ports of other services.
         """
-        parts = [self._keep(part, fax) for part in self._parts]
+        service = np.fromiter(
+            (0 < endpoint.port < _FIRST_USER_PORT for endpoint in endpoints), np.bool_, len(endpoints)
+        )
+        parts = [self._keep(part, fax, service) for part in self._parts]
         self._parts = []
         columns: dict[str, Any] = {}
         for name, kind in _COLUMNS:
             pieces = [getattr(part, name) for part in parts]
             columns[name] = np.concatenate(pieces).astype(kind, copy=False) if pieces else np.zeros(0, kind)
-        table = MediaTable(endpoints=endpoints, rtcp=rtcp, **columns)
+        table = MediaTable(
+            endpoints=endpoints,
+            rtcp=tuple(item for item in rtcp if not (_is_service(item.source) or _is_service(item.destination))),
+            **columns,
+        )
         if np.any(np.diff(table.frame) < 0):
             table = table.select(np.argsort(table.frame, kind="stable"))
         return table
 
     @staticmethod
-    def _keep(part: MediaRows, fax: npt.NDArray[np.bool_]) -> MediaRows:
+    def _keep(part: MediaRows, fax: npt.NDArray[np.bool_], service: npt.NDArray[np.bool_]) -> MediaRows:
         other = part.kind == MediaKind.OTHER
-        if not other.any():
-            return part
         is_fax = other & (fax[part.source] | fax[part.destination])
         part.kind[is_fax] = MediaKind.UDPTL
-        kept = ~other | is_fax
+        looks = (part.kind == MediaKind.RTP) | (part.kind == MediaKind.RTCP)
+        kept = (~other | is_fax) & ~(looks & (service[part.source] | service[part.destination]))
+        if kept.all():
+            return part
         return MediaRows(*(getattr(part, name)[kept] for name, _kind in _COLUMNS))
+
+
+def _is_service(endpoint: Endpoint) -> bool:
+    return 0 < endpoint.port < _FIRST_USER_PORT

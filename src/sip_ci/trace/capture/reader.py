@@ -270,6 +270,12 @@ class CaptureReader:
             error = dissect.unreachable(packet)
             if error is not None:
                 self._facts.icmp(packet.source, error, time_ns, frame)
+        elif packet.protocol in dissect.UNREAD_PROTOCOLS:
+            self._notices.add(
+                NoticeKind.UNREAD_PROTOCOL,
+                f"Packets of {dissect.UNREAD_PROTOCOLS[packet.protocol]} are not read, and may carry SIP or media",
+                frame=frame,
+            )
 
     def _flush_slow_media(self) -> None:
         """Turn the UDP payloads that came out of tunnels and fragments into rows."""

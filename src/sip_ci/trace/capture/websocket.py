@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sip_ci.trace.capture.classify import is_start_line
+from sip_ci.trace.start_line import looks_like_start_line
 
 _CONTINUATION = 0
 _TEXT = 1
@@ -66,7 +66,7 @@ def looks_like_frame(data: bytes) -> bool:
         return False
     begin = _unmask(data[head.size :], head.key).lstrip(b"\r\n")
     method, blank, rest = begin.partition(b" ")
-    return is_start_line(begin.partition(b"\n")[0]) or (
+    return (b"\n" in begin and looks_like_start_line(begin)) or (
         bool(blank) and method.isalpha() and method.isupper() and rest.lower().startswith((b"sip:", b"sips:"))
     )
 
