@@ -14,7 +14,7 @@ from tests.support import sample_report as sample
 
 from sip_ci.report.interface import ReportOptions
 from sip_ci.report.markdown import BUDGET_BYTES, render
-from sip_ci.report.markdown_text import cell, code, escape, fenced, inline, mermaid_label, prose
+from sip_ci.report.markdown_text import cell, code, escape, fenced, html, inline, mermaid_label, prose
 from sip_ci.report.plain import one_line
 from sip_ci.results import InputResult, NotChecked
 from sip_ci.trace.printable import printable
@@ -51,6 +51,14 @@ def test_escaped_text_is_shown_as_it_is(text: str) -> None:
     seen = Seen(READER.renderInline(escape(text)))
     assert seen.text == printable(text)
     assert not seen.tags
+
+
+@given(st.text() | MARKUP)
+def test_text_inside_an_element_is_shown_as_it_is(text: str) -> None:
+    written = html(text)
+    assert Seen(written).text == printable(text)
+    assert not Seen(written).tags
+    assert not re.search(r"&#(35|64);(?!<!-- -->)", written)
 
 
 @given(st.text(min_size=1) | MARKUP)

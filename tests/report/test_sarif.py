@@ -274,3 +274,8 @@ def test_findings_that_the_service_did_not_name_get_a_rule() -> None:
     run = run_of(sample.make([unnamed]))
     assert run["results"][0]["ruleId"]
     assert run["results"][0]["partialFingerprints"]["sipCi/v1"]
+
+
+def test_a_finding_without_words_still_has_a_message() -> None:
+    silent = replace(sample.ACK, title=" ", detail="", recommendation="", evidence=())
+    assert "ack-missing-2xx" in run_of(sample.make([silent]))["results"][0]["message"]["text"]

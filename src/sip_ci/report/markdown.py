@@ -13,7 +13,7 @@ from sip_ci.catalogue import PROJECT_URI, describe
 from sip_ci.findings import Conclusion, Confidence, Finding, JudgedFinding, Severity, Status
 from sip_ci.report.interface import ReportData, ReportOptions, bears_out, is_shown, worst_first
 from sip_ci.report.ladder import draw, excerpt
-from sip_ci.report.markdown_text import cell, code, escape, fenced, inline, mermaid_label, prose
+from sip_ci.report.markdown_text import cell, code, escape, fenced, html, inline, mermaid_label, prose
 from sip_ci.report.plain import (
     capitalised,
     extent,
@@ -131,7 +131,7 @@ def _findings_table(data: ReportData) -> str:
 
 def _details(data: ReportData, item: JudgedFinding, *, is_open: bool) -> str:
     finding = item.finding
-    summary = f"{ICONS[finding.severity]} <b>{finding.severity}</b>: {_html(one_line(finding.title, 200))}"
+    summary = f"{ICONS[finding.severity]} <b>{finding.severity}</b>: {html(one_line(finding.title, 200))}"
     parts = [f"<details{' open' if is_open else ''}>\n<summary>{summary}</summary>", _facts(item)]
     if finding.detail:
         parts.append(prose(finding.detail))
@@ -144,11 +144,6 @@ def _details(data: ReportData, item: JudgedFinding, *, is_open: bool) -> str:
         parts += ["**What to change**", prose(finding.recommendation)]
     parts.append("</details>")
     return "\n\n".join(parts)
-
-
-def _html(text: str) -> str:
-    """Return text for the inside of an HTML element: every character that could mean something is an entity."""
-    return "".join(char if char.isalnum() or char in " .,()=+'?-" else f"&#{ord(char)};" for char in text)
 
 
 def _facts(item: JudgedFinding) -> str:

@@ -34,6 +34,15 @@ def _part(match: re.Match[str]) -> str:
     return f"\\#{_BREAK}" if found == "#" else f"{found}{_BREAK}"
 
 
+def html(text: str) -> str:
+    """Return text for the inside of an HTML element: every character that could mean something is an entity."""
+    entities = "".join(
+        char if char.isalnum() or char in " .,()=+'?-" else f"&#{ord(char)};" for char in printable(text)
+    )
+    # GitHub looks for mentions and references in what is shown, after the entities are gone.
+    return re.sub("&#(35|64);", rf"&#\1;{_BREAK}", entities)
+
+
 def code(text: str) -> str:
     """Return text as a code span that no content can close; in a table a `|` still needs `cell`."""
     text = printable(text)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 
 import sarif_om as om
 
-from sip_ci.catalogue import PROJECT_URI, CheckInfo, describe
+from sip_ci.catalogue import PROJECT_URI, UNNAMED_CHECK, CheckInfo, describe
 from sip_ci.findings import Evidence, Finding, JudgedFinding, Location, Status
 from sip_ci.report.interface import ReportData, ReportOptions, is_shown, worst_first
 from sip_ci.report.plain import capitalised, not_checked_groups, one_line, plural, position
@@ -176,6 +176,7 @@ def _message(finding: Finding, linked: Evidence | None) -> str:
     text = message_text(
         one_line(finding.title, 200), one_line(finding.detail, 400), shown, times, finding.recommendation
     )
+    text = text or message_text(f"A finding of {finding.check or UNNAMED_CHECK}")
     return f"{text} See the [evidence](1)." if linked is not None else text
 
 
