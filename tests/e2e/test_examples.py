@@ -90,3 +90,26 @@ def test_healthy_call_raises_no_alarm_however_recorded(example: Example, variant
     capture = transform.load(TRACES / example.file)
     changed = transform.VARIANTS[variant](capture)
     assert alarms(diagnose(changed.to_pcap(), f"{variant}.pcap")) == []
+
+
+@pytest.mark.parametrize("example", [example for example in BROKEN if not example.file.endswith(".log")], ids=_named)
+def test_fault_is_found_among_copies(example: Example) -> None:
+    tripled = transform.tripled(transform.load(TRACES / example.file))
+    found = {finding.check for finding in diagnose(tripled.to_pcap(), "tripled.pcap").findings}
+    assert example.expected <= found
+
+
+@pytest.mark.parametrize("example", HEALTHY_CAPTURES, ids=_named)
+def test_variants_hold_the_messages_that_they_should(example: Example) -> None:
+    capture = transform.load(TRACES / example.file)
+    whole = len(read_trace(TRACES / example.file, example.file).messages)
+
+    def messages(changed: transform.Capture) -> int:
+        return len(read_trace(changed.to_pcap(), "variant.pcap").messages)
+
+    assert whole == len(capture.sip_frames)
+    assert messages(transform.sip_only(capture)) == whole
+    assert messages(transform.as_asterisk(0)(capture)) == whole
+    assert messages(transform.without_first_messages(1)(capture)) == whole - 1
+    assert messages(transform.without_last_messages(1)(capture)) == whole - 1
+    assert sum(messages(transform.one_side(side)(capture)) for side in range(len(capture.hosts))) == whole

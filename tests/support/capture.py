@@ -42,7 +42,7 @@ def recorded(path: Path, host: Host | None, interface: str = "eth0", capture_fil
         host.command(*command) if host else command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     try:
-        _await_listening(process, ready)
+        _await_listening(process, ready, command[0])
         yield
         # The last packets are still on their way from the kernel.
         time.sleep(_SETTLE_SECONDS)
@@ -57,7 +57,7 @@ def recorded(path: Path, host: Host | None, interface: str = "eth0", capture_fil
             process.stderr.close()
 
 
-def _await_listening(process: subprocess.Popen[str], ready: str) -> None:
+def _await_listening(process: subprocess.Popen[str], ready: str, program: str) -> None:
     assert process.stderr is not None
     said: list[str] = []
     deadline = time.monotonic() + _START_SECONDS
@@ -69,4 +69,4 @@ def _await_listening(process: subprocess.Popen[str], ready: str) -> None:
             break
         said.append(line)
     process.kill()
-    raise RuntimeError(f"{process.args} does not record: {''.join(said)}")
+    raise RuntimeError(f"{program} does not record: {''.join(said)}")
