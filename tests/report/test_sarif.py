@@ -63,6 +63,8 @@ def reports() -> dict[str, ReportData]:
         "hostile": sample.hostile(HOSTILE),
         "long_line": sample.hostile("x{" * 500_000),
         "suppressed": suppressed(),
+        "no_catalogue": replace(sample.make(), checks={}),
+        "nothing_at_all": replace(sample.make([], inputs=()), checks={}),
         "security": sample.make([replace(sample.ACK, check="auth-basic", category=Category.AUTHENTICATION)]),
     }
 

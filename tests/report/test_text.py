@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sip_ci.results import NotChecked
 from tests.support import sample_report as sample
 
 from sip_ci.findings import Conclusion, Severity, Status, Verdict
@@ -105,3 +106,15 @@ def test_six_thousand_findings_are_cut() -> None:
     report = render(sample.make(replace(sample.ACK, fingerprint=str(index)) for index in range(6000)), PLAIN)
     assert report.count("CRITICAL") == 200
     assert "5,800 milder findings" in report
+
+
+def test_a_hundred_inputs_stay_readable_and_what_is_cut_is_said() -> None:
+    source = sample.INPUTS[1]
+    inputs = tuple(
+        replace(source, name=f"{index}.pcap", not_checked=(NotChecked("kpi-ser", f"needs 20 calls, not {index}"),))
+        for index in range(100)
+    )
+    report = render(sample.make([], inputs=inputs), PLAIN)
+    assert len(report.splitlines()) < 150
+    assert "88 more inputs" in report
+    assert "80 other reasons" in report

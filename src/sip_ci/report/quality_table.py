@@ -13,6 +13,7 @@ ROWS = 8
 
 
 _NARROWEST_NAME = 10
+_INPUTS = 12
 
 
 def stream_header() -> tuple[str, ...]:
@@ -71,10 +72,9 @@ def milliseconds(value: float | None) -> str:
 
 def quality_lines(inputs: Iterable[InputResult], width: int) -> Iterator[str]:
     """Yield the tables of all inputs as plain text; an input without calls and streams has none."""
-    for item in inputs:
+    measured = [item for item in inputs if item.quality.calls or item.quality.streams]
+    for item in measured[:_INPUTS]:
         quality = item.quality
-        if not quality.calls and not quality.streams:
-            continue
         yield f"  {one_line(item.name, width - 4)}"
         if quality.calls:
             yield from _table(call_header(), call_rows(quality.calls), width)
@@ -84,6 +84,8 @@ def quality_lines(inputs: Iterable[InputResult], width: int) -> Iterator[str]:
             yield from _rest(max(quality.streams_total, len(quality.streams)), "stream")
         elif quality.media and quality.media != "captured":
             yield f"    No media: {one_line(quality.media, width - 14)}"
+    if len(measured) > _INPUTS:
+        yield f"  … and {plural(len(measured) - _INPUTS, 'more input')}, see the JSON report"
 
 
 def _rest(total: int, noun: str) -> Iterator[str]:

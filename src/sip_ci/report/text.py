@@ -33,6 +33,7 @@ _EVIDENCE_ITEMS = 5
 _LADDER_STEPS = 12
 _GROUPED_CHECKS = 12
 _NOTICES = 10
+_REASONS = 20
 
 
 def render(data: ReportData, options: ReportOptions) -> str:
@@ -82,7 +83,7 @@ class _Report:
         for item in self._data.inputs:
             if item.error:
                 yield ""
-                yield f"{self._paint('UNREADABLE', Style.FAILED)}  {self._paint(path(item.name), Style.BOLD)}"
+                yield f"{self._paint('NOT ANALYSED', Style.FAILED)}  {self._paint(path(item.name), Style.BOLD)}"
                 yield from wrap(item.error, self._width, _INDENT)
 
     def _section(self, title: str) -> Iterator[str]:
@@ -163,15 +164,17 @@ class _Report:
         if not groups:
             return
         yield from self._section(f"Not checked ({sum(len(checks) for _, checks, _ in groups)})")
-        for reason, checks, inputs in groups:
+        # What most inputs lack comes first.
+        groups.sort(key=lambda group: -len(group[2]))
+        for reason, checks, inputs in groups[:_REASONS]:
             where = ""
             if len(self._data.inputs) > 1:
                 where = f" ({path(inputs[0]) if len(inputs) == 1 else plural(len(inputs), 'input')})"
             named = ", ".join(one_line(check) for check in checks[:_GROUPED_CHECKS])
             more = f" and {len(checks) - _GROUPED_CHECKS} more" if len(checks) > _GROUPED_CHECKS else ""
-            yield from wrap(f"- {capitalised(one_line(reason, 500))}{where}:", self._width, _INDENT)
-            for line in wrap(named + more, self._width, _INDENT * 2):
-                yield self._paint(line, Style.DIM)
+            yield from wrap(f"- {capitalised(one_line(reason, 500))}{where}: {named}{more}", self._width, _INDENT)
+        if len(groups) > _REASONS:
+            yield f"{_INDENT}… and for {plural(len(groups) - _REASONS, 'other reason')}, see the JSON report"
 
     def _notices(self) -> Iterator[str]:
         notices = [f"{path(item.name)}: {notice}" for item in self._data.inputs for notice in item.notices]
