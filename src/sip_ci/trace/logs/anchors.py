@@ -14,18 +14,22 @@ LONGEST_LINE = 8192
 def lines_with(text: LogText, *literals: bytes) -> Iterator[tuple[int, int]]:
     """The lines that hold one of the literals: (start of the line, offset of the literal), in order.
 
-    A line is given once for each literal that it holds. The search is that of `bytes.find`, so lines without a
-    literal cost next to nothing.
+    A line is given once for each literal that it holds in its first 8192 bytes. The search is that of
+    `bytes.find`, so lines without a literal cost next to nothing.
     """
     for offset in merge(*(_occurrences(text, literal) for literal in literals)):
-        yield line_start(text, offset), offset
+        start = line_start(text, offset)
+        if start is not None:
+            yield start, offset
 
 
-def line_start(text: LogText, offset: int) -> int:
-    """The offset of the first byte of the line that holds an offset."""
+def line_start(text: LogText, offset: int) -> int | None:
+    """The offset of the first byte of the line that holds an offset; None where that is too far away."""
     floor = max(0, offset - LONGEST_LINE)
     newline = text.rfind(b"\n", floor, offset)
-    return newline + 1 if newline >= 0 else floor
+    if newline >= 0:
+        return newline + 1
+    return 0 if floor == 0 else None
 
 
 def next_line(text: LogText, offset: int) -> int:

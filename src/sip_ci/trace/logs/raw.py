@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sip_ci.trace.logs.anchors import line_start, next_line
+from sip_ci.trace.logs.anchors import LONGEST_LINE, line_start, next_line
 from sip_ci.trace.logs.framing import (
     MAXIMUM_MESSAGE,
     carries_messages,
@@ -16,11 +16,14 @@ from sip_ci.trace.logs.framing import (
     label_shape,
 )
 from sip_ci.trace.logs.interface import Head, LogText
+from sip_ci.trace.start_line import MAX_START_LINE
 from sip_ci.trace.trace import TraceOrigin
 
 _VERSION = re.compile(rb"SIP/[0-9]{1,3}\.[0-9]{1,3}(?=[ \t]|\r?\n|\Z)")
 _HEADER = re.compile(rb"[ \t]*[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,63}[ \t]*:")
-_SHORTEST = 4096
+_LONGEST_START_LINE = MAX_START_LINE + LONGEST_LINE
+_HEADERS = 16_384
+"""How far the end of the headers is looked for, in bytes, to find out whether a body may hold messages."""
 
 
 class RawLayout:
@@ -39,7 +42,7 @@ class RawLayout:
             if line < opaque_until:
                 continue
             end = next_line(text, line)
-            if end - line > 2 * MAXIMUM_MESSAGE:
+            if end - line > _LONGEST_START_LINE:
                 continue
             start = find_start(text[line:end])
             if start is None or start[0] != 0:
@@ -57,14 +60,14 @@ def _lines_with_version(text: LogText) -> Iterator[int]:
     before = -1
     for match in _VERSION.finditer(text):
         line = line_start(text, match.start())
-        if line != before:
+        if line is not None and line != before:
             yield line
-        before = line
+            before = line
 
 
 def _end_of_opaque_body(text: LogText, start: int) -> int:
     """Behind the body of a message that may hold start lines, such as the NOTIFY of a REFER; else -1."""
-    chunk = text[start : start + _SHORTEST]
+    chunk = text[start : start + _HEADERS]
     body_start = headers_end(chunk)
     if body_start is None or not carries_messages(chunk[:body_start]):
         return -1
