@@ -12,6 +12,7 @@ SAME_FAULT: dict[str, tuple[str, ...]] = {
         "resp-misrouted",
     ),
     "txn-invite-retransmitted": ("txn-no-response", "txn-icmp-unreachable", "udp-too-large", "resp-misrouted"),
+    "loop-482": ("too-many-hops-483",),
     "auth-loop": ("auth-failed-credentials",),
     "auth-no-credentials": ("auth-failed-credentials",),
     "reg-failed": ("auth-failed-credentials", "auth-no-credentials", "auth-loop"),

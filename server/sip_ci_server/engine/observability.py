@@ -111,15 +111,12 @@ class Observability:
         scope = scope_of(address)
         if scope not in (Scope.PRIVATE, Scope.SHARED):
             return False
-        if same_address(address, sender) and scope_of(receiver) is not Scope.PUBLIC:
-            return False
-        if self.ever_sends(address):
-            # The capture sees this host itself, so the capture point shares its realm; the receiver may still not.
-            return scope_of(receiver) is Scope.PUBLIC and scope_of(sender) is Scope.PUBLIC
         receiver_scope = scope_of(receiver)
         if receiver_scope is Scope.PUBLIC:
             return True
         if receiver_scope in (Scope.NAME, Scope.UNSPECIFIED, Scope.LOOPBACK):
+            return False
+        if same_address(address, sender) or self.ever_sends(address):
             return False
         hosts = self._hosts_sending | {destination for _, destination in self._pairs}
         return scope_of(sender) is Scope.PUBLIC or not any(same_subnet(address, host) for host in hosts)

@@ -72,7 +72,7 @@ def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcom
 def _passed_on(transaction: Transaction, other: Transaction, code: int) -> bool:
     """Whether the failure came from further on, where the same request got the same code."""
     return (
-        other is not transaction
+        other.number > transaction.number
         and other.method == transaction.method
         and other.source_node == transaction.destination_node
         and other.final is not None

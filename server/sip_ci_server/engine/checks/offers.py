@@ -96,7 +96,7 @@ def sdp_488(leg: Leg, model: Model) -> Iterator[Outcome]:
 
 def _refused_further_on(leg: Leg, status: int, model: Model) -> bool:
     return any(
-        other is not leg
+        other.number > leg.number
         and other.caller == leg.callee
         and other.invite.final is not None
         and other.invite.final.status == status

@@ -59,7 +59,7 @@ def _status_of(transaction: Transaction, status: int, model: Model) -> bool:
     if final is None or final.status != status:
         return False
     return not any(
-        other is not transaction and other.final is not None and other.final.status == status
+        other.number > transaction.number and other.final is not None and other.final.status == status
         and other.source_node == transaction.destination_node and other.method == transaction.method
         for other in model.transactions_of(transaction.call_id)
     )  # fmt: skip
