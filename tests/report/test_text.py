@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sip_ci.results import NotChecked
 from tests.support import sample_report as sample
 
 from sip_ci.findings import Conclusion, Severity, Status, Verdict
 from sip_ci.report.interface import ReportOptions
 from sip_ci.report.text import render
+from sip_ci.results import NotChecked
 
 PLAIN = ReportOptions(width=100)
 COLOURED = ReportOptions(colour=True, width=100)
