@@ -76,6 +76,23 @@ def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
+def test_links_in_a_circle_are_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(UsageError, match="a"):
+        write_report("x", "a/report.json", tmp_path)
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_report("report", "pipe", tmp_path)
+    assert os.read(reader, 100) == b"report"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_renders_and_can_be_encoded(name: str) -> None:
     for data in (sample.make(), sample.make([], inputs=()), sample.hostile("\ud800\x00\u202e")):

@@ -22,6 +22,7 @@ from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions, bear
 from sip_ci.report.ladder import draw, excerpt
 from sip_ci.report.plain import extent, lines_of, one_line, place, position
 from sip_ci.results import InputResult
+from sip_ci.trace.printable import printable
 
 READABLE = "input-readable"
 """The test case that fails where an input cannot be analysed."""
@@ -37,8 +38,14 @@ def render(data: ReportData, options: ReportOptions) -> str:
     """Return the report as JUnit XML."""
     root = ET.Element("testsuites", {"name": "sip-ci"})
     class_names = _class_names(source.name for source in data.inputs)
+    found: dict[str, list[JudgedFinding]] = defaultdict(list)
+    for item in worst_first(data.findings):
+        found[item.finding.input].append(item)
     for source in data.inputs:
-        root.append(_suite(data, source, class_names[source.name], options.junit_family))
+        cases = [_readable(source, class_names[source.name])]
+        if not source.error:
+            cases += _checks(data, source, found[source.name], class_names[source.name], options.junit_family)
+        root.append(_suite(source, cases, options.junit_family))
     for attribute in ("tests", "failures", "errors"):
         root.set(attribute, str(sum(int(suite.get(attribute, "0")) for suite in root)))
     root.set("time", _NO_TIME)
@@ -54,10 +61,9 @@ class _Case:
     properties: dict[str, str]
 
 
-def _suite(data: ReportData, source: InputResult, class_name: str, family: JunitFamily) -> ET.Element:
-    cases = [_readable(source, class_name), *(() if source.error else _checks(data, source, class_name, family))]
+def _suite(source: InputResult, cases: list[_Case], family: JunitFamily) -> ET.Element:
     suite = TestSuite(
-        _clean(source.name),
+        _name(source.name),
         [item.case for item in cases],
         hostname="ci",
         properties=_cleaned({"format": source.format, "messages": str(source.messages), "calls": str(source.calls)}),
@@ -87,12 +93,13 @@ def _readable(source: InputResult, class_name: str) -> _Case:
     return _Case(case, {})
 
 
-def _checks(data: ReportData, source: InputResult, class_name: str, family: JunitFamily) -> Iterator[_Case]:
+def _checks(
+    data: ReportData, source: InputResult, findings: list[JudgedFinding], class_name: str, family: JunitFamily
+) -> Iterator[_Case]:
     """Yield a test case for each check of the catalogue, and for those that only the service knows."""
     found: dict[str, list[JudgedFinding]] = defaultdict(list)
-    for item in worst_first(data.findings):
-        if item.finding.input == source.name:
-            found[item.finding.check or UNNAMED_CHECK].append(item)
+    for item in findings:
+        found[item.finding.check or UNNAMED_CHECK].append(item)
     unchecked = {entry.check: entry.reason for entry in source.not_checked}
     infos = dict(data.checks)
     for check, items in found.items():
@@ -115,14 +122,14 @@ def _check(
     located = next((item.location for item in failing or active if item.location is not None), None)
     is_rich = family is JunitFamily.RICH
     case = TestCase(
-        _clean(check),
+        _name(check),
         class_name,
-        file=_clean(located.path) if located is not None and is_rich else None,
+        file=_name(located.path) if located is not None and is_rich else None,
         line=str(located.start_line) if located is not None and is_rich else None,
     )
     if failing:
         message = _clean(one_line(failing[0].finding.title, 500)) or check
-        case.add_failure_info(message, _text(data, failing), _clean(check))
+        case.add_failure_info(message, _text(data, failing), _name(check))
     mild = [item for item in active if not item.failing]
     if mild:
         case.stdout = _text(data, mild)
@@ -179,13 +186,18 @@ def _class_names(names: Iterable[str]) -> dict[str, str]:
 
     Names that are the same but for that are told apart by a digest: GitLab drops a case whose class and name it knows.
     """
-    plain = {name: _clean(f"sip-ci.{name.replace('.', '_').replace('/', '.')}") for name in names}
+    plain = {name: _name(f"sip-ci.{name.replace('.', '_').replace('/', '.')}") for name in names}
     shared = Counter(plain.values())
     return {name: plain[name] if shared[plain[name]] == 1 else f"{plain[name]}-{_digest(name)}" for name in plain}
 
 
 def _digest(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", errors="replace")).hexdigest()[:8]
+
+
+def _name(text: str) -> str:
+    """Return a name as one line that every reader takes."""
+    return _clean(printable(text))
 
 
 def _clean(text: str) -> str:

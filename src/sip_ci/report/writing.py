@@ -29,12 +29,15 @@ def write_report(text: str, destination: str, workspace: Path) -> None:
         sys.stdout.buffer.flush()
         return
     target = workspace / destination
-    _refuse_escape(target, destination, workspace)
     try:
+        _refuse_escape(target, destination, workspace)
         target.parent.mkdir(parents=True, exist_ok=True)
         _replace(target, content)
     except OSError as error:
         raise UsageError(f"cannot write the report {destination}: {error.strerror or error}") from error
+    except RuntimeError as error:
+        # Python 3.11 and 3.12 say so where symbolic links go round in a circle.
+        raise UsageError(f"cannot write the report {destination}: {error}") from error
 
 
 def _refuse_escape(target: Path, destination: str, workspace: Path) -> None:
@@ -47,9 +50,11 @@ def _refuse_escape(target: Path, destination: str, workspace: Path) -> None:
 
 def _replace(target: Path, content: bytes) -> None:
     real = target.resolve()
-    if real.is_dir():
-        raise IsADirectoryError(21, "it is a folder", str(target))
-    handle, temporary = tempfile.mkstemp(prefix=f".{real.name[:100]}.", suffix=".tmp", dir=real.parent)
+    if real.exists() and not real.is_file():
+        # A pipe or /dev/stderr is written to, not replaced; a folder refuses.
+        real.write_bytes(content)
+        return
+    handle, temporary = tempfile.mkstemp(prefix=".sip-ci-", suffix=".tmp", dir=real.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
