@@ -223,7 +223,8 @@ def pcap(
     pieces = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap_length, link)]
     for index, item in enumerate(captured):
         frame = item if isinstance(item, Frame) else Frame(item, 1_700_000_000.0 + index * 0.02)
-        seconds, fraction = divmod(round(frame.time * unit), unit)
+        seconds = int(frame.time)
+        fraction = round((frame.time - seconds) * unit)
         wire = len(frame.data) if frame.wire is None else frame.wire
         pieces.append(struct.pack(order + "IIII", seconds, fraction, len(frame.data), wire) + frame.data)
     return b"".join(pieces)
@@ -282,9 +283,8 @@ def obsolete_packet(data: bytes, ticks: int, *, order: str = "<") -> bytes:
 
 def interface_statistics(dropped: int, *, interface_id: int = 0, order: str = "<") -> bytes:
     """An interface statistics block with the number of packets that the interface dropped."""
-    return block(
-        5, struct.pack(order + "III", interface_id, 0, 0) + option(5, struct.pack(order + "Q", dropped), order)
-    )
+    body = struct.pack(order + "III", interface_id, 0, 0) + option(5, struct.pack(order + "Q", dropped), order)
+    return block(5, body, order)
 
 
 def pcapng(captured: Iterable[bytes], *, order: str = "<", link: int = LINK_ETHERNET) -> bytes:

@@ -104,11 +104,13 @@ class InputStream:
                 break
             self._pending = self._inflater.unconsumed_tail
             if data:
-                return data if self._within_limits(len(data)) else b""
+                self._check_limits(len(data))
+                return data
         self._ended = True
         return b""
 
-    def _within_limits(self, size: int) -> bool:
+    def _check_limits(self, size: int) -> None:
+        """Count what came out; end the input with a notice where it is more than is allowed."""
         limits = self._limits
         self._unfolded += size
         if self._unfolded > limits.decompressed_bytes:
@@ -119,7 +121,6 @@ class InputStream:
         ):
             text = f"The compressed input unfolds to more than {limits.decompression_ratio} times its size"
         else:
-            return True
+            return
         self._notices.add(NoticeKind.LIMIT, f"{text}; the rest was not read")
         self._ended = True
-        return False

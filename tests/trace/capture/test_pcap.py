@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+from tests.support.packets import ALICE, BOB, Frame, ethernet, pcap, rtp, sip_request, udp_packet
+
+from sip_ci.trace.reading import read_trace
+from sip_ci.trace.trace import NoticeKind
+
+FRAME = ethernet(udp_packet(ALICE, BOB, sip_request()))
+
+
+def test_truncated_at_every_offset_keeps_the_whole_records() -> None:
+    content = pcap([FRAME, FRAME])
+    record = 16 + len(FRAME)
+    for size in range(4, len(content)):
+        trace = read_trace(content[:size], "x")
+        whole = max(size - 24, 0) // record
+        assert len(trace.messages) == whole, size
+        cut = size < 24 or (size - 24) % record
+        assert bool(trace.notices) == bool(cut), size
+
+
+def test_a_record_longer_than_allowed_ends_the_reading() -> None:
+    content = bytearray(pcap([FRAME, FRAME, FRAME]))
+    struct.pack_into("<I", content, 24 + 16 + len(FRAME) + 8, 0x7FFFFFFF)
+    trace = read_trace(bytes(content), "x")
+    assert len(trace.messages) == 1
+    assert [(notice.kind, notice.position.frame) for notice in trace.notices] == [(NoticeKind.MALFORMED_PACKET, 2)]
+
+
+def test_nanoseconds_reach_the_media_table() -> None:
+    frame = Frame(ethernet(udp_packet(("192.0.2.1", 4000), ("192.0.2.2", 4002), rtp(1))), 1_700_000_000.25)
+    trace = read_trace(pcap([frame], nanoseconds=True), "x")
+    assert trace.media.time_ns.tolist() == [1_700_000_000_250_000_000]
+
+
+def test_zero_length_records_count_as_packets() -> None:
+    trace = read_trace(pcap([b"", FRAME, b""]), "x")
+    assert trace.facts.packets == 3
+    assert [message.observation.position.frame for message in trace.messages] == [2]
+
+
+def test_patched_libpcap_with_longer_record_headers() -> None:
+    head = struct.pack("<IHHiIII", 0xA1B2CD34, 2, 4, 0, 0, 65535, 1)
+    record = struct.pack("<IIII", 1_700_000_000, 0, len(FRAME), len(FRAME)) + bytes(8) + FRAME
+    assert len(read_trace(head + record + record, "x").messages) == 2
+
+
+def test_link_type_with_frame_check_bits() -> None:
+    content = bytearray(pcap([FRAME]))
+    struct.pack_into("<I", content, 20, 0x24000001)
+    assert len(read_trace(bytes(content), "x").messages) == 1
+
+
+@pytest.mark.parametrize("count", [1, 30_000])
+def test_packets_are_numbered_across_chunks(count: int) -> None:
+    frame = ethernet(udp_packet(("192.0.2.1", 4000), ("192.0.2.2", 4002), rtp(1)))
+    trace = read_trace(pcap([frame] * count + [FRAME]), "x")
+    assert trace.facts.packets == count + 1
+    assert trace.messages[0].observation.position.frame == count + 1
+    assert trace.media.frame[-1] == count
