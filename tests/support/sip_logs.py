@@ -68,12 +68,17 @@ def time_of_day(second: float, places: int = 6) -> str:
     hours, rest = divmod(total, 3600)
     minutes, seconds = divmod(rest, 60)
     width = places + 3 if places else 2
-    return f"{int(hours):02}:{int(minutes):02}:{seconds:0{width}.{places}f}"
+    return f"{int(hours):02}:{int(minutes):02}:{int(seconds * 10**places) / 10**places:0{width}.{places}f}"
 
 
 def without_cr(raw: bytes) -> bytes:
     """What a log leaves of CRLF."""
     return raw.replace(b"\r\n", b"\n")
+
+
+def raw(call: list[Logged]) -> bytes:
+    """The messages alone."""
+    return b"".join(entry.raw for entry in call)
 
 
 def asterisk(
@@ -136,3 +141,20 @@ def sngrep(call: list[Logged]) -> bytes:
         source, destination = (LOCAL, REMOTE) if entry.sent else (REMOTE, LOCAL)
         out.append(f"2026/08/07 {time_of_day(entry.second)} {source} -> {destination}\n".encode() + entry.raw + b"\n\n")
     return b"".join(out)
+
+
+def chan_sip(call: list[Logged], *, prefix: str = "[Aug  7 {time}] ") -> bytes:
+    """`sip set debug on`: received, transmitted and reliably transmitted messages look differently."""
+    out: list[str] = []
+    for entry in call:
+        response = entry.raw.startswith(b"SIP/2.0")
+        if not entry.sent:
+            head, end = f"<--- SIP read from UDP:{REMOTE} --->", "<------------->\n--- (8 headers 0 lines) ---"
+        elif response:
+            head, end = f"<--- Transmitting (NAT) to {REMOTE} --->", "<------------>"
+        else:
+            head, end = f"Reliably Transmitting (no NAT) to {REMOTE}:", "---"
+        label = prefix.format(time=time_of_day(entry.second, 0))
+        lines = f"\n{head}\n{without_cr(entry.raw).decode()}\n{end}\nScheduling destruction of SIP dialog".split("\n")
+        out += [f"{label}{line}\n" for line in lines]
+    return "".join(out).encode()

@@ -112,6 +112,8 @@ class Facts:
     """(client, server) of connections that carry TLS which could not be read."""
     clock_steps: int = 0
     """How often time went backwards by more than a second."""
+    clock_resolution: float = 0.0
+    """The coarsest step, in seconds, in which times were written: 1.0 for a log of whole seconds, 0.0 where unknown."""
 
 
 class TraceOrigin(StrEnum):

@@ -4,6 +4,7 @@ import codecs
 import mmap
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -19,24 +20,47 @@ from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
 DATA = Path(__file__).parents[2] / "data" / "logs"
 LOCAL, REMOTE = Endpoint("192.0.2.10", 5060), Endpoint("198.51.100.20", 5062)
 
-SAMPLES: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "raw": ("raw", lambda: b"".join(entry.raw for entry in incoming_call())),
-    "sngrep": ("sngrep", lambda: sip_logs.sngrep(incoming_call())),
-    "sipp 3.6": ("sipp", lambda: sip_logs.sipp(incoming_call(), 3)),
-    "sipp 4": ("sipp", lambda: sip_logs.sipp(incoming_call(), 4)),
-    "asterisk": ("asterisk-pjsip", lambda: sip_logs.asterisk(incoming_call())),
-    "asterisk, LF": ("asterisk-pjsip", lambda: sip_logs.asterisk(incoming_call(), crlf=False)),
-    "asterisk, noisy": ("asterisk-pjsip", lambda: sip_logs.asterisk(incoming_call(), crlf=False, noise=300)),
-    "asterisk console": ("asterisk-pjsip", lambda: sip_logs.asterisk(incoming_call(), prefix="")),
-    "freeswitch, indented": ("freeswitch", lambda: sip_logs.freeswitch(incoming_call(), "indented")),
-    "freeswitch, ruled": ("freeswitch", lambda: sip_logs.freeswitch(incoming_call(), "ruled")),
-    "freeswitch, bare": ("freeswitch", lambda: sip_logs.freeswitch(incoming_call(), "bare")),
+ABSOLUTE, OF_DAY, ORDINAL = Clock.ABSOLUTE, Clock.TIME_OF_DAY, Clock.ORDINAL
+
+
+class Sample(NamedTuple):
+    """The call as a program logs it, and what such a log can give."""
+
+    layout: str
+    build: Callable[[], bytes]
+    exact: bool
+    clock: Clock
+    resolution: float
+
+
+def sample(
+    layout: str, write: Callable[..., bytes], *options: object, exact: bool = False, clock: Clock = ORDINAL,
+    resolution: float = 0.0, **named: object,
+) -> Sample:  # fmt: skip
+    return Sample(layout, lambda: write(incoming_call(), *options, **named), exact, clock, resolution)
+
+
+PJSIP, CHAN_SIP, SOFIA = "asterisk-pjsip", "asterisk-chan-sip", "freeswitch"
+SAMPLES = {
+    "raw": sample("raw", sip_logs.raw, exact=True),
+    "sngrep": sample("sngrep", sip_logs.sngrep, exact=True, clock=ABSOLUTE, resolution=1e-6),
+    "sipp 3.6": sample("sipp", sip_logs.sipp, 3, exact=True, clock=ABSOLUTE, resolution=1e-6),
+    "sipp 4": sample("sipp", sip_logs.sipp, 4, exact=True, clock=ABSOLUTE, resolution=1e-6),
+    "pjsip": sample(PJSIP, sip_logs.asterisk, exact=True, clock=ABSOLUTE, resolution=1e-3),
+    "pjsip, LF": sample(PJSIP, sip_logs.asterisk, crlf=False, clock=ABSOLUTE, resolution=1e-3),
+    "pjsip, noisy": sample(PJSIP, sip_logs.asterisk, crlf=False, noise=300, clock=ABSOLUTE, resolution=1e-3),
+    "pjsip console": sample(PJSIP, sip_logs.asterisk, prefix="", exact=True),
+    "chan_sip": sample(CHAN_SIP, sip_logs.chan_sip, clock=OF_DAY, resolution=1.0),
+    "chan_sip console": sample(CHAN_SIP, sip_logs.chan_sip, prefix=""),
+    "freeswitch, indented": sample(SOFIA, sip_logs.freeswitch, "indented", clock=OF_DAY, resolution=1e-6),
+    "freeswitch, ruled": sample(SOFIA, sip_logs.freeswitch, "ruled", clock=OF_DAY, resolution=1e-6),
+    "freeswitch, bare": sample(SOFIA, sip_logs.freeswitch, "bare", clock=OF_DAY, resolution=1e-6),
 }
-samples = pytest.mark.parametrize("sample", SAMPLES)
+samples = pytest.mark.parametrize("name", SAMPLES)
 
 
-def read(sample: str) -> Trace:
-    return read_log(SAMPLES[sample][1](), "call.log")
+def read(name: str) -> Trace:
+    return read_log(SAMPLES[name].build(), "call.log")
 
 
 def check_messages(trace: Trace, *, line_ends: bool = True) -> None:
@@ -47,29 +71,26 @@ def check_messages(trace: Trace, *, line_ends: bool = True) -> None:
 
 
 @samples
-def test_every_layout_gives_the_same_call(sample: str) -> None:
-    trace = read(sample)
-    assert trace.format == SAMPLES[sample][0]
-    exact = trace.messages[0].fidelity is Fidelity.EXACT
-    assert all(
-        message.fidelity is (Fidelity.EXACT if exact else Fidelity.LINE_ENDINGS_LOST) for message in trace.messages
-    )
-    check_messages(trace, line_ends=exact)
-    assert exact == ("LF" not in sample and "noisy" not in sample and "freeswitch" not in sample)
+def test_every_layout_gives_the_same_call(name: str) -> None:
+    trace = read(name)
+    assert trace.format == SAMPLES[name].layout
+    fidelity = Fidelity.EXACT if SAMPLES[name].exact else Fidelity.LINE_ENDINGS_LOST
+    assert {message.fidelity for message in trace.messages} == {fidelity}
+    check_messages(trace, line_ends=SAMPLES[name].exact)
     assert not trace.notices
 
 
 @samples
-def test_positions_are_lines_of_the_original(sample: str) -> None:
-    lines = SAMPLES[sample][1]().split(b"\n")
-    for message in read(sample).messages:
+def test_positions_are_lines_of_the_original(name: str) -> None:
+    lines = SAMPLES[name].build().split(b"\n")
+    for message in read(name).messages:
         assert message.observation.position.line is not None
-        assert lines[message.observation.position.line - 1].strip().decode() == message.start_line
+        assert lines[message.observation.position.line - 1].strip().decode().endswith(message.start_line)
 
 
 @samples
-def test_both_directions_meet_at_the_same_addresses(sample: str) -> None:
-    trace = read(sample)
+def test_both_directions_meet_at_the_same_addresses(name: str) -> None:
+    trace = read(name)
     for message, entry in zip(trace.messages, incoming_call(), strict=True):
         ends = (LOCAL, REMOTE) if entry.sent else (REMOTE, LOCAL)
         assert (message.observation.source, message.observation.destination) == ends
@@ -78,28 +99,26 @@ def test_both_directions_meet_at_the_same_addresses(sample: str) -> None:
 
 
 @samples
-def test_times_are_those_of_the_log(sample: str) -> None:
-    trace = read(sample)
+def test_times_are_those_of_the_log(name: str) -> None:
+    trace = read(name)
     times = [message.observation.time for message in trace.messages]
-    if sample in ("raw", "asterisk console"):
-        assert trace.clock is Clock.ORDINAL
+    assert trace.clock is SAMPLES[name].clock
+    assert trace.facts.clock_resolution == pytest.approx(SAMPLES[name].resolution)
+    if trace.clock is ORDINAL:
         assert times == [None] * 6
         return
     start = 8 * 3600 + 45 * 60 + 42
-    if "freeswitch" not in sample:
-        assert trace.clock is Clock.ABSOLUTE
-        start += 1786060800  # 2026-08-07 00:00 UTC
-    else:
-        assert trace.clock is Clock.TIME_OF_DAY
-    assert times == pytest.approx([start + entry.second for entry in incoming_call()])
+    start += 1786060800 if trace.clock is ABSOLUTE else 0  # 2026-08-07 00:00 UTC
+    expected = [start + entry.second for entry in incoming_call()]
+    assert times == pytest.approx(expected, rel=0, abs=max(SAMPLES[name].resolution, 1e-5))
     assert trace.facts.first_time == pytest.approx(start)
 
 
 @samples
-def test_layouts_do_not_steal_from_each_other(sample: str) -> None:
+def test_layouts_do_not_steal_from_each_other(name: str) -> None:
     for layout in LAYOUTS:
-        heads = list(layout.heads(SAMPLES[sample][1]()))
-        assert len(heads) == (6 if layout.name == SAMPLES[sample][0] else 0)
+        heads = list(layout.heads(SAMPLES[name].build()))
+        assert len(heads) == (6 if layout.name == SAMPLES[name].layout else 0)
 
 
 @samples
@@ -122,8 +141,8 @@ def test_layouts_do_not_steal_from_each_other(sample: str) -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_terminals_and_collectors_add_is_taken_away(sample: str, alter: Callable[[bytes], bytes]) -> None:
-    trace = read_log(alter(SAMPLES[sample][1]()), "x")
+def test_what_terminals_and_collectors_add_is_taken_away(name: str, alter: Callable[[bytes], bytes]) -> None:
+    trace = read_log(alter(SAMPLES[name].build()), "x")
     starts = [message.start_line for message in trace.messages]
     assert starts == [entry.raw.split(b"\r\n")[0].decode() for entry in incoming_call()]
     bodies = [sip_logs.without_cr(message.body).strip() for message in trace.messages]
@@ -148,8 +167,8 @@ def test_escaped_line_ends_are_resolved_and_lines_stay_those_of_the_original(lin
 
 
 @samples
-def test_a_log_that_breaks_off_says_so(sample: str) -> None:
-    data = SAMPLES[sample][1]()
+def test_a_log_that_breaks_off_says_so(name: str) -> None:
+    data = SAMPLES[name].build()
     cut = data[: data.index(b"a=rtpmap") + 4]
     trace = read_log(cut, "x")
     assert [message.fidelity for message in trace.messages] == [Fidelity.TRUNCATED]
@@ -182,6 +201,7 @@ def test_a_log_to_the_second_without_a_year_has_no_date() -> None:
     )
     assert trace.clock is Clock.TIME_OF_DAY
     assert {message.observation.time for message in trace.messages} == {31542.0}
+    assert trace.facts.clock_resolution == 1.0
     check_messages(trace)
 
 
@@ -217,7 +237,7 @@ def test_real_logs(name: str, layout: str, starts: str, transport: Transport) ->
 
 def test_a_mapped_file_is_read_in_place(tmp_path: Path) -> None:
     path = tmp_path / "pbx.log"
-    path.write_bytes(SAMPLES["asterisk, noisy"][1]())
+    path.write_bytes(SAMPLES["pjsip, noisy"].build())
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         trace = read_log(mapped, "pbx.log")
     check_messages(trace, line_ends=False)
@@ -225,12 +245,12 @@ def test_a_mapped_file_is_read_in_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_any_bytes_like_object_will_do(kind: Callable[[bytes], bytes | bytearray | memoryview]) -> None:
-    assert len(read_log(kind(SAMPLES["sipp 4"][1]()), "x").messages) == 6
+    assert len(read_log(kind(SAMPLES["sipp 4"].build()), "x").messages) == 6
 
 
 def test_a_message_late_in_a_big_log_is_found() -> None:
     noise = b"[2026-08-07 08:00:00.000] DEBUG[1] pbx.c: nothing to see here\n" * 40_000
-    trace = read_log(noise + SAMPLES["asterisk"][1](), "x")
+    trace = read_log(noise + SAMPLES["pjsip"].build(), "x")
     assert trace.format == "asterisk-pjsip"
     assert trace.messages[0].observation.position.line == 40_002
     assert trace.facts.first_time == pytest.approx(1786060800 + 8 * 3600)
@@ -254,7 +274,7 @@ def test_sentences_about_sip_are_no_messages() -> None:
 
 FRAGMENTS = st.sampled_from(
     [
-        *(SAMPLES[sample][1]()[:900] for sample in SAMPLES), b"-" * 47 + b" ", b"\x1b[31m", b"#012", b"\\r\\n",
+        *(entry.build()[:900] for entry in SAMPLES.values()), b"-" * 47 + b" ", b"\x1b[31m", b"#012", b"\\r\\n",
         b"SIP/2.0 200 OK\r\n", b"Content-Length: 999999999\n", b"Content-Length: -1\n", b"\n\n", b"\r\n\r\n", b"<--- ",
         b" -> ", b" bytes from ", b"INVITE sip:x SIP/2.0\n", b"Content-Type: message/sipfrag\n", b"   ",
         b"&lt;sip:a&gt;",
@@ -278,8 +298,8 @@ def test_no_text_makes_a_reader_fail(data: bytes) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
-def test_damaged_samples_never_fail_and_never_grow(sample: str, data: st.DataObject) -> None:
-    text = bytearray(SAMPLES[sample][1]())
+def test_damaged_samples_never_fail_and_never_grow(name: str, data: st.DataObject) -> None:
+    text = bytearray(SAMPLES[name].build())
     for _ in range(data.draw(st.integers(1, 6))):
         start = data.draw(st.integers(0, len(text) - 1))
         end = min(len(text), start + data.draw(st.integers(0, 40)))

@@ -50,7 +50,12 @@ def assemble(name: str, layout: LogLayout, clean: CleanText) -> Trace:
     messages = _messages(pieces, times[1:-1], clock)
     known = [time for time in times if time is not None]
     steps = sum(1 for before, after in pairwise(known) if after < before - 1)
-    facts = Facts(first_time=min(known, default=None), last_time=max(known, default=None), clock_steps=steps)
+    facts = Facts(
+        first_time=min(known, default=None),
+        last_time=max(known, default=None),
+        clock_steps=steps,
+        clock_resolution=max((piece.head.stamp.resolution for piece in pieces if piece.head.stamp), default=0.0),
+    )
     return Trace(
         name, layout.name, layout.origin, clock, messages, facts=facts, notices=tuple(_notices(pieces, unreadable))
     )

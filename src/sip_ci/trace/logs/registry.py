@@ -8,6 +8,7 @@ from itertools import islice
 
 from sip_ci.trace.logs.assembly import assemble
 from sip_ci.trace.logs.asterisk import PJSIP_LOGGER
+from sip_ci.trace.logs.chan_sip import CHAN_SIP
 from sip_ci.trace.logs.cleaning import clean
 from sip_ci.trace.logs.framing import find_start
 from sip_ci.trace.logs.freeswitch import SOFIA
@@ -22,6 +23,7 @@ LAYOUTS: Sequence[LogLayout] = (
     SNGREP,
     SIPP,
     PJSIP_LOGGER,
+    CHAN_SIP,
     SOFIA,
 )
 """The layouts that announce each message by a line of their own. A new one needs its module, and a line here."""

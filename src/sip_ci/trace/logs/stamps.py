@@ -27,6 +27,8 @@ class Stamp(NamedTuple):
     seconds: float
     """UNIX seconds where the date is known, else seconds since midnight."""
     absolute: bool
+    resolution: float = 1.0
+    """The value of the last digit written, in seconds."""
 
 
 def find_stamp(line: bytes) -> Stamp | None:
@@ -44,14 +46,15 @@ def _stamp(match: re.Match[bytes]) -> Stamp | None:
     if hour > 23 or minute > 59 or second > 60:
         return None
     fraction = match["fraction"]
-    of_day = hour * 3600 + minute * 60 + second + (int(fraction) / 10.0 ** len(fraction) if fraction else 0.0)
+    resolution = 10.0 ** -len(fraction) if fraction else 1.0
+    of_day = hour * 3600 + minute * 60 + second + (int(fraction) * resolution if fraction else 0.0)
     if match["year"] is None:
-        return Stamp(of_day, absolute=False)
+        return Stamp(of_day, absolute=False, resolution=resolution)
     try:
         midnight = datetime(int(match["year"]), int(match["month"]), int(match["day"]), tzinfo=UTC)
     except ValueError:
-        return Stamp(of_day, absolute=False)
-    return Stamp(midnight.timestamp() + of_day - _zone(match["zone"]), absolute=True)
+        return Stamp(of_day, absolute=False, resolution=resolution)
+    return Stamp(midnight.timestamp() + of_day - _zone(match["zone"]), absolute=True, resolution=resolution)
 
 
 def _zone(zone: bytes | None) -> float:
