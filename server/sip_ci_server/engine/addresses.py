@@ -86,3 +86,14 @@ def same_subnet(left: str, right: str) -> bool:
         return False
     shift = 8 if first.version == 4 else 64
     return int(first) >> shift == int(second) >> shift
+
+
+def same_private_block(left: str, right: str) -> bool:
+    """Whether two addresses lie in the same private block: 10/8, 172.16/12, 192.168/16 or fc00::/7."""
+    first, second = parse_address(left), parse_address(right)
+    if first is None or second is None:
+        return False
+    return any(
+        first.version == network.version == second.version and first in network and second in network
+        for network in _PRIVATE
+    )

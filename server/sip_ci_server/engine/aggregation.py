@@ -58,16 +58,19 @@ def fingerprint_of(instance: Instance) -> str:
 
 
 def _without_twins(instances: list[Instance]) -> list[Instance]:
-    found_in: dict[str, set[str]] = defaultdict(set)
+    """Drop an instance where a more specific check found the same fault, and thinks it about as bad."""
+    worst: dict[tuple[str, str], int] = {}
     for instance in instances:
-        found_in[instance.check.id].update(instance.found.calls or ("",))
-    kept = []
-    for instance in instances:
-        better = SAME_FAULT.get(instance.check.id, ())
-        calls = set(instance.found.calls or ("",))
-        if not any(calls & found_in.get(name, set()) for name in better):
-            kept.append(instance)
-    return kept
+        for call in instance.found.calls or ("",):
+            place = (instance.check.id, call)
+            worst[place] = min(worst.get(place, instance.severity.rank), instance.severity.rank)
+
+    def has_twin(instance: Instance) -> bool:
+        limit = instance.severity.rank + 1
+        names = SAME_FAULT.get(instance.check.id, ())
+        return any(worst.get((name, call), 99) <= limit for name in names for call in instance.found.calls or ("",))
+
+    return [instance for instance in instances if not has_twin(instance)]
 
 
 def _finding(

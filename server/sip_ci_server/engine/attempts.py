@@ -1,4 +1,6 @@
-"""Authentication: the requests that one client sent to get one thing done, challenges and retries included (RFC 3261 §22)."""
+"""Authentication: the requests that one client sent to get one thing done, challenges and retries included (RFC 3261
+§22).
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,13 @@ def parse_credentials(value: str) -> Challenge:
 
 
 def credentials_of(request: SipMessage) -> list[Challenge]:
-    """The credentials that a request carries."""
+    """The credentials that a request carries.
+
+    An empty response is none: IMS clients name their user in such a header before the first challenge.
+    """
     lines = [*request.lines_of("authorization"), *request.lines_of("proxy-authorization")]
-    return [parse_credentials(request.value_of(line)) for line in lines]
+    credentials = [parse_credentials(request.value_of(line)) for line in lines]
+    return [entry for entry in credentials if entry.scheme != "digest" or entry.get("response")]
 
 
 def challenges_of(response: SipMessage) -> list[Challenge]:

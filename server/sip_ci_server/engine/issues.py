@@ -10,13 +10,16 @@ from sip_ci_server.engine.model import Model
 
 SYMPTOMS: dict[str, tuple[str, ...]] = {
     "one-way-audio": ("media-one-way", "nat-sdp-private", "nat-sdp-loopback", "sdp-answer-missing"),
-    "no-audio": ("media-none", "media-one-way", "nat-sdp-private", "nat-sdp-loopback", "sdp-no-common-codec", "sdp-answer-missing"),
+    "no-audio": (
+        "media-none", "media-one-way", "nat-sdp-private", "nat-sdp-loopback", "sdp-no-common-codec", "sdp-answer-missing",
+    ),
     "registration-failing": (
         "reg-failed", "reg-not-refreshed", "auth-failed-credentials", "auth-no-credentials", "auth-loop",
         "txn-no-response", "txn-icmp-unreachable",
     ),
     "calls-dropping": (
-        "ack-missing-2xx", "drop-at-fixed-interval", "bye-abnormal-cause", "reinvite-rejected", "record-route-not-honored",
+        "ack-missing-2xx", "drop-at-fixed-interval", "bye-abnormal-cause", "reinvite-rejected",
+        "record-route-not-honored",
     ),
     "choppy-audio": ("rtp-loss", "sdp-ptime-mismatch"),
     "call-setup-failing": (

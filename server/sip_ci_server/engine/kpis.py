@@ -91,7 +91,9 @@ def _delay(request: SipMessage, response: SipMessage | None) -> float | None:
 
 
 def post_dial_delay(leg: Leg) -> float | None:
-    """Milliseconds from the INVITE to the first response that tells the caller something: 180, 183, or a final one (§4.3)."""
+    """Milliseconds from the INVITE to the first response that tells the caller something: 180, 183, or a final one
+    (§4.3).
+    """
     indication = next(
         (response for response in leg.invite.responses if (response.status or 0) > 100 and not is_challenge(response)),
         None,

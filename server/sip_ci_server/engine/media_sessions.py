@@ -1,7 +1,8 @@
 """Which streams belong to which call, and in which direction (RFC 3264, RFC 4961).
 
 A stream is a call's where it goes to an address that a party of the call advertised, or comes from one (symmetric RTP
-through a NAT), while the call lasts. Where two calls advertise one address at the same time nothing can be said, and the
+through a NAT), while the call lasts. Where two calls advertise one address at the same time nothing can be said, and
+the
 session is marked ambiguous.
 """
 

@@ -97,6 +97,15 @@ class Model:
             self._suspects = streams_lost_by_capture(self.streams)
         return id(stream) in self._suspects
 
+    def answered_elsewhere(self, transaction: Transaction) -> bool:
+        """Whether an initial INVITE belongs to a call that was answered on another leg: a branch of a fork, or a
+        failover.
+        """
+        if transaction.method != "INVITE" or not transaction.is_initial:
+            return False
+        legs = self.dialogs.calls.get(transaction.call_id, [])
+        return any(leg.answer is not None and leg.invite is not transaction for leg in legs)
+
     def streams_of(self, call_id: str) -> list[Stream]:
         """The streams of a call."""
         return [stream for session in self.sessions if session.leg.call_id == call_id for stream in session.streams]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sip_ci.findings import Confidence
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Clock, Transport
 from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
-from sip_ci_server.engine.addresses import Scope, same_address, same_subnet, scope_of
+from sip_ci_server.engine.addresses import Scope, same_address, same_private_block, same_subnet, scope_of
 from sip_ci_server.engine.nodes import Nodes
 
 T1 = 0.5
@@ -41,7 +42,7 @@ class Observability:
             if source is not None and destination is not None:
                 self._pairs.add((source.host, destination.host))
                 self._hosts_sending.add(source.host)
-        self._advertising = len(trace.media) > 0
+        self._hosts = {host for pair in self._pairs for host in pair}
 
     @property
     def origin(self) -> TraceOrigin:
@@ -102,24 +103,26 @@ class Observability:
         """Whether any packet from this host is in the trace."""
         return host in self._hosts_sending
 
-    def unreachable_for(self, address: str, receiver: str, sender: str) -> bool:
-        """Whether an advertised private address cannot be reached from where it was sent (F3).
+    def unreachable_for(self, address: str, receiver: str, sender: str) -> Confidence | None:
+        """How sure it is that an advertised private address cannot be reached from where it was sent (F3); None if
+        it can.
 
-        True where the address is private and its receiver is public, or where the address is no neighbour of any host
-        in the trace, is not the sender's own, and never sends a packet. Inside one lab, private addresses are normal.
+        Certain where the receiver is public. Between private hosts an address that is no neighbour of any host in the
+        trace, is not the sender's own, and never sends a packet is suspicious: likely from another private block than
+        the receiver's, only possible from the same one, which is usually routed as a whole.
         """
-        scope = scope_of(address)
-        if scope not in (Scope.PRIVATE, Scope.SHARED):
-            return False
+        if scope_of(address) not in (Scope.PRIVATE, Scope.SHARED):
+            return None
         receiver_scope = scope_of(receiver)
         if receiver_scope is Scope.PUBLIC:
-            return True
+            return Confidence.CERTAIN
         if receiver_scope in (Scope.NAME, Scope.UNSPECIFIED, Scope.LOOPBACK):
-            return False
+            return None
         if same_address(address, sender) or self.ever_sends(address):
-            return False
-        hosts = self._hosts_sending | {destination for _, destination in self._pairs}
-        return scope_of(sender) is Scope.PUBLIC or not any(same_subnet(address, host) for host in hosts)
+            return None
+        if any(same_subnet(address, host) for host in self._hosts):
+            return None
+        return Confidence.POSSIBLE if same_private_block(address, receiver) else Confidence.LIKELY
 
     def retransmits(self, transport: Transport) -> bool:
         """Whether SIP itself repeats a lost message on this transport; an unknown one counts as UDP."""

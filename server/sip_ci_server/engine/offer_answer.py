@@ -97,7 +97,7 @@ def _invite_round(leg: Leg, invite: Transaction, descriptions: SessionDescriptio
     binding = [response for response in described if (response.status or 0) >= 200 or is_reliable_provisional(response)]
     offer = descriptions.of(invite.request)
     if offer is not None:
-        # An unreliable 18x carries a preview of the answer (RFC 3261 §13.2.1); it stands in where no final answer is seen.
+        # An unreliable 18x carries a preview of the answer (RFC 3261 §13.2.1), which stands in for an unseen one.
         answer = next(iter(binding), None) or next(iter(described), None)
         return Round(leg, invite, invite.request, offer, answer, descriptions.of(answer), delayed=False)
     if not binding:

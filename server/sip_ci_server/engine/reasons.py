@@ -30,7 +30,9 @@ class Reason:
 
 # 0 is no cause at all: some agents write it where they know none.
 NORMAL_Q850 = frozenset({0, 16, 17, 18, 19, 21, 26, 31})
-"""Normal clearing, busy, no user responding, no answer, rejected, non-selected user clearing, normal unspecified (ITU-T Q.850)."""
+"""Normal clearing, busy, no user responding, no answer, rejected, non-selected user clearing, normal unspecified
+(ITU-T Q.850).
+"""
 NORMAL_SIP = frozenset({302, 480, 486, 487, 600, 603})
 """Final responses that people cause: diverted, unavailable, busy, cancelled, declined."""
 

@@ -45,7 +45,9 @@ def _seconds(text: str | None) -> int | None:
 
 
 def requested_expires(request: SipMessage) -> int | None:
-    """The lifetime in seconds that a REGISTER asks for: the Contact's parameter, else the Expires header (§10.2.1.1)."""
+    """The lifetime in seconds that a REGISTER asks for: the Contact's parameter, else the Expires header
+    (§10.2.1.1).
+    """
     for contact in request.contacts:
         value = _seconds(contact.parameter("expires"))
         if value is not None:

@@ -48,7 +48,9 @@ class Loss:
 
     @property
     def burst_ratio(self) -> float:
-        """Mean observed run of losses over the mean run that random loss of this rate gives; at least 1 (ITU-T G.107 §3.5)."""
+        """Mean observed run of losses over the mean run that random loss of this rate gives; at least 1 (ITU-T G.107
+        §3.5).
+        """
         if not len(self.runs) or not self.expected:
             return 1.0
         random_run = 1.0 / (1.0 - self.lost / self.expected) if self.lost < self.expected else float("inf")
@@ -66,7 +68,8 @@ def steps_of(values: npt.NDArray[np.unsignedinteger[Any]], bits: int) -> IntArra
 def extended_sequence(sequence: npt.NDArray[np.uint16]) -> tuple[IntArray, IntArray]:
     """Unwrap 16-bit sequence numbers in order of arrival.
 
-    Returns the extended numbers and, for each packet, the number of the segment that it belongs to: a sender that restarts
+    Returns the extended numbers and, for each packet, the number of the segment that it belongs to: a sender that
+    restarts
     its numbering begins a new segment, whose gap to the old one is no loss (RFC 3550 A.1).
     """
     if len(sequence) == 0:

@@ -179,7 +179,9 @@ def _owner_of_response(
 def _owner_of_ack(
     ack: SipMessage, by_key: dict[tuple[str, ...], list[Transaction]], nodes: Nodes
 ) -> Transaction | None:
-    """The INVITE transaction that an ACK belongs to by its branch: only non-2xx finals are acknowledged so (§17.1.1.3)."""
+    """The INVITE transaction that an ACK belongs to by its branch: only non-2xx finals are acknowledged so
+    (§17.1.1.3).
+    """
     for candidate in by_key.get(_key(ack, "INVITE"), ()):
         if candidate.source_node == nodes.source(ack) or ack.observation.source is None:
             final = candidate.final

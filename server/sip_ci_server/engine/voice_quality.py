@@ -29,7 +29,9 @@ NARROWBAND: dict[str, Impairment] = {
     "G729": Impairment(11.0, 19.0),
     "G723": Impairment(15.0, 16.1),
 }
-"""Ie and Bpl of the narrowband codecs that have both (G.729A and G.723.1 at 6.3 kbit/s, each with voice activity detection)."""
+"""Ie and Bpl of the narrowband codecs that have both (G.729A and G.723.1 at 6.3 kbit/s, each with voice activity
+detection).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ class MeanOpinionScore:
 
 
 def rating(loss_percent: float, burst_ratio: float, impairment: Impairment) -> float:
-    """The transmission rating R: `93.2 - Ie,eff` with `Ie,eff = Ie + (95 - Ie) * Ppl / (Ppl / BurstR + Bpl)` (G.107 §7.5)."""
+    """The transmission rating R: `93.2 - Ie,eff` with `Ie,eff = Ie + (95 - Ie) * Ppl / (Ppl / BurstR + Bpl)` (G.107
+    §7.5).
+    """
     if loss_percent <= 0:
         return DEFAULT_RATING - impairment.equipment
     effective = impairment.equipment + (95 - impairment.equipment) * loss_percent / (

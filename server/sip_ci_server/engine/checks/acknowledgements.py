@@ -45,7 +45,8 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
         contact = answers[0].contacts[0].uri.text if answers[0].contacts else "no Contact at all"
         route = f" through {len(answers[0].record_routes)} Record-Route entries" if answers[0].record_routes else ""
         visible = (
-            f" The caller did send {later.method} afterwards, so the ACK may have taken a path that is not in the trace."
+            f" The caller did send {later.method} afterwards, so the ACK may have taken a path that is not in the"
+            f" trace."
             if later is not None
             else ""
         )
@@ -55,7 +56,8 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
                 *([at(answers[-1], "the 2xx, sent again because no ACK came")] if len(answers) > 1 else []),
                 *complaint,
             ),
-            f"{invite.request.method} was answered {answers[0].status} {answers[0].reason} by {_name(answers[0])}, which sent"
+            f"{invite.request.method} was answered {answers[0].status} {answers[0].reason} by {_name(answers[0])},"
+            f" which sent"
             f" that answer {len(answers)} times because no ACK came. The ACK is due at {contact}{route}.{visible}",
             {"status": f"{answers[0].status} {answers[0].reason}".strip()},
             key=("re-INVITE" if invite is not leg.invite else "INVITE",),
@@ -115,7 +117,9 @@ def _later_request(leg: Leg, answer: SipMessage) -> Transaction | None:
     absent="the trace holds no INVITE",
 )
 def ack_missing_non2xx(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A final response of 300 or above was sent again and again (timer G), and no ACK came (RFC 3261 §17.2.1, §17.1.1.3)."""
+    """A final response of 300 or above was sent again and again (timer G), and no ACK came (RFC 3261 §17.2.1,
+    §17.1.1.3).
+    """
     final = transaction.final
     if transaction.method != "INVITE" or final is None or (final.status or 0) < 300 or transaction.acks:
         return
@@ -124,7 +128,8 @@ def ack_missing_non2xx(transaction: Transaction, model: Model) -> Iterator[Outco
         return
     yield Found(
         (at(final, "the final response"), at(sends[-1], "the same response, sent again because no ACK came")),
-        f"INVITE was refused with {final.status} {final.reason}, and {_name(final)} sent that response {len(sends)} times"
+        f"INVITE was refused with {final.status} {final.reason}, and {_name(final)} sent that response {len(sends)}"
+        f" times"
         f" because no ACK came from {transaction.source or 'the caller'}.",
         {"status": f"{final.status} {final.reason}".strip()},
         calls=(transaction.call_id,),
@@ -156,7 +161,8 @@ def ack_sdp_missing(item: Round, model: Model) -> Iterator[Outcome]:
             else at(item.offer_message, "the offer"),
             at(ack, "the ACK, without the answer"),
         ),
-        f"The INVITE carried no SDP, the {item.offer_message.status} made the offer, and the ACK has no body, so the offer"
+        f"The INVITE carried no SDP, the {item.offer_message.status} made the offer, and the ACK has no body, so"
+        f" the offer"
         " was never answered.",
         {"status": f"{item.offer_message.status} {item.offer_message.reason}".strip()},
         calls=(item.leg.call_id,),

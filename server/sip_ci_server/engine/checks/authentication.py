@@ -29,9 +29,14 @@ def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]
     del model
     if attempt.last.success is not None:
         return
+    fresh: set[str] = set()
     for transaction in attempt.transactions:
         final = transaction.final
         credentials = credentials_of(transaction.request)
+        used = {entry.get("nonce") for entry in credentials}
+        known = bool(used & fresh)
+        if is_challenge(final) and final is not None:
+            fresh.update(entry.get("nonce") for entry in challenges_of(final))
         if final is None or not credentials:
             continue
         refused_for_good = final.status == 403 and transaction.method == "REGISTER"
@@ -41,7 +46,8 @@ def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]
         challenges = challenges_of(final)
         if is_challenge(final):
             same_realm = [entry for entry in challenges if entry.get("realm") in realms]
-            if not same_realm or any(entry.get("stale").lower() == "true" for entry in same_realm):
+            # Credentials made from an older nonce may be refused for the nonce alone, even without stale=true.
+            if not same_realm or not known or any(entry.get("stale").lower() == "true" for entry in same_realm):
                 continue
         realm = next(iter(sorted(realms)), "")
         user = next((entry.get("username") for entry in credentials), "")
@@ -52,7 +58,8 @@ def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]
                 at_header(transaction.request, header, f"the credentials of {user!r} for realm {realm!r}"),
                 at(final, "their refusal"),
             ),
-            f"{transaction.method} was sent with credentials of user {user!r} for realm {realm!r}, {tries} times in all, and"
+            f"{transaction.method} was sent with credentials of user {user!r} for realm {realm!r}, {tries} times in"
+            f" all, and"
             f" answered {final.status} {final.reason}. The user name, the password or the realm is wrong.",
             {"method": transaction.method, "realm": realm, "status": f"{final.status} {final.reason}".strip()},
             key=(transaction.method, str(final.status)),
@@ -82,7 +89,8 @@ def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     name = "www-authenticate" if final.status == 401 else "proxy-authenticate"
     yield Found(
         (at(attempt.last.request, "the request, without credentials"), at_header(final, name, "the challenge")),
-        f"{method} from {attempt.last.source or 'the client'} was answered {final.status} for realm {realm!r}, and it did not"
+        f"{method} from {attempt.last.source or 'the client'} was answered {final.status} for realm {realm!r}, and"
+        f" it did not"
         f" send credentials within {PATIENCE:.0f} s.",
         {"method": method, "status": f"{final.status} {final.reason}".strip()},
         key=(method,),
@@ -119,7 +127,9 @@ def _answers(candidate: Transaction, challenged: Transaction) -> bool:
     rfc="RFC 3261 §22.1",
 )
 def auth_loop(attempt: Attempt, model: Model) -> Iterator[Outcome]:
-    """At least three challenges and no success (RFC 3261 §22.1): credentials that fail, or that are dropped on the way."""
+    """At least three challenges and no success (RFC 3261 §22.1): credentials that fail, or that are dropped on the
+    way.
+    """
     del model
     challenged = attempt.challenged
     if len(challenged) < 3 or attempt.last.success is not None or attempt.first.method == "OPTIONS":

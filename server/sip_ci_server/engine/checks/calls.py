@@ -27,7 +27,9 @@ DROPPED_AFTER = 2.0
     absent="the trace holds no BYE",
 )
 def bye_rejected(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A BYE got a final response of 300 or above that is no challenge (RFC 3261 §15.1.2: 481 where the dialog is unknown)."""
+    """A BYE got a final response of 300 or above that is no challenge (RFC 3261 §15.1.2: 481 where the dialog is
+    unknown).
+    """
     final = transaction.final
     if transaction.method != "BYE" or final is None or (final.status or 0) < 300 or is_challenge(final):
         return
@@ -124,7 +126,9 @@ def _succeeds_later(leg: Leg, position: int) -> bool:
     absent="the trace holds neither BYE nor CANCEL",
 )
 def bye_abnormal_cause(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The Reason of a BYE or CANCEL names a fault (RFC 3326 §2, ITU-T Q.850): neither a hang-up nor what a person chose."""
+    """The Reason of a BYE or CANCEL names a fault (RFC 3326 §2, ITU-T Q.850): neither a hang-up nor what a person
+    chose.
+    """
     if transaction.method not in ("BYE", "CANCEL") or _relayed(transaction, model):
         return
     for reason in reasons_of(transaction.request):
@@ -166,17 +170,43 @@ def meaning_of(protocol: str, cause: int | None) -> str:
 
 
 Q850: dict[int, str] = {
-    1: "unallocated number", 2: "no route to the transit network", 3: "no route to the destination", 6: "channel unacceptable",
-    20: "subscriber absent", 22: "number changed", 27: "destination out of order", 28: "invalid number format",
-    29: "facility rejected", 34: "no circuit available", 38: "network out of order", 41: "temporary failure",
-    42: "switching equipment congestion", 43: "access information discarded", 44: "requested circuit not available",
-    47: "resource unavailable", 50: "facility not subscribed", 55: "incoming calls barred", 57: "bearer capability not authorized",
-    58: "bearer capability not available", 63: "service not available", 65: "bearer capability not implemented",
-    69: "facility not implemented", 79: "service not implemented", 81: "invalid call reference", 88: "incompatible destination",
-    95: "invalid message", 96: "mandatory information element missing", 97: "message type not implemented",
-    98: "message not compatible with call state", 99: "information element not implemented", 100: "invalid information element",
-    101: "message not compatible with call state", 102: "recovery on timer expiry", 111: "protocol error", 127: "interworking",
-}  # fmt: skip
+    1: "unallocated number",
+    2: "no route to the transit network",
+    3: "no route to the destination",
+    6: "channel unacceptable",
+    20: "subscriber absent",
+    22: "number changed",
+    27: "destination out of order",
+    28: "invalid number format",
+    29: "facility rejected",
+    34: "no circuit available",
+    38: "network out of order",
+    41: "temporary failure",
+    42: "switching equipment congestion",
+    43: "access information discarded",
+    44: "requested circuit not available",
+    47: "resource unavailable",
+    50: "facility not subscribed",
+    55: "incoming calls barred",
+    57: "bearer capability not authorized",
+    58: "bearer capability not available",
+    63: "service not available",
+    65: "bearer capability not implemented",
+    69: "facility not implemented",
+    79: "service not implemented",
+    81: "invalid call reference",
+    88: "incompatible destination",
+    95: "invalid message",
+    96: "mandatory information element missing",
+    97: "message type not implemented",
+    98: "message not compatible with call state",
+    99: "information element not implemented",
+    100: "invalid information element",
+    101: "message not compatible with call state",
+    102: "recovery on timer expiry",
+    111: "protocol error",
+    127: "interworking",
+}
 """What the abnormal Q.850 cause values mean (ITU-T Q.850 §2.2.7)."""
 
 SUSPICIOUS: tuple[tuple[float, str], ...] = (
@@ -204,7 +234,8 @@ TOLERANCE = 2.0
 def drop_at_fixed_interval(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The talk time equals the value of a timer, and the BYE says that it was no person who hung up.
 
-    Without that word from the BYE, or a session interval that ran out unrefreshed, the length proves nothing: people and
+    Without that word from the BYE, or a session interval that ran out unrefreshed, the length proves nothing: people
+    and
     test scenarios talk for round numbers of seconds too, so such a call is only noted.
     """
     talk, bye = leg.talk_time, leg.bye

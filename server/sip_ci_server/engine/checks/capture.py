@@ -27,14 +27,17 @@ def _notices(model: Model, *kinds: NoticeKind) -> list[Proof]:
     gates=False,
 )
 def cap_duplicate_copies(model: Model, _: Model) -> Iterator[Outcome]:
-    """Frames were captured several times (all interfaces, a bridge, a mirror port); the copies were folded before anything was counted."""
+    """Frames were captured several times (all interfaces, a bridge, a mirror port); the copies were folded before
+    anything was counted.
+    """
     if model.copies:
         sample = next((message for message in model.messages if message.observation.copies > 1), None)
         yield Found(
             (at(sample, f"captured {sample.observation.copies} times"),)
             if sample
             else (Proof("counted", text=f"{model.copies} copies"),),
-            f"{model.copies} packets are copies of others, as a capture on all interfaces or on a bridge makes them. They were"
+            f"{model.copies} packets are copies of others, as a capture on all interfaces or on a bridge makes"
+            f" them. They were"
             " folded, and nothing was counted twice.",
             {"count": str(model.copies)},
         )
@@ -49,7 +52,9 @@ def cap_duplicate_copies(model: Model, _: Model) -> Iterator[Outcome]:
     gates=False,
 )
 def cap_packets_dropped(model: Model, _: Model) -> Iterator[Outcome]:
-    """The capturing program counts drops, bytes of TCP connections are missing, or unrelated streams lose at the same instants."""
+    """The capturing program counts drops, bytes of TCP connections are missing, or unrelated streams lose at the
+    same instants.
+    """
     dropped = model.trace.facts.dropped_packets
     gaps = _notices(model, NoticeKind.TCP_GAP)
     suspects = [stream for stream in model.streams if model.capture_lost(stream)]
@@ -76,7 +81,9 @@ def cap_packets_dropped(model: Model, _: Model) -> Iterator[Outcome]:
     gates=False,
 )
 def cap_one_sided(model: Model, _: Model) -> Iterator[Outcome]:
-    """Several messages go from one host to another and no packet at all comes back, so that its silence means nothing."""
+    """Several messages go from one host to another and no packet at all comes back, so that its silence means
+    nothing.
+    """
     if model.seen.origin is not TraceOrigin.CAPTURE:
         yield NotCheckable("needs a packet capture")
         return
@@ -90,7 +97,8 @@ def cap_one_sided(model: Model, _: Model) -> Iterator[Outcome]:
         if count >= 3 and (right, left) not in pairs:
             yield Found(
                 (Proof("counted", text=f"{left} -> {right}: {count} messages; {right} -> {left}: no packet"),),
-                f"{count} SIP messages from {left} to {right} are in the capture, and no packet from {right} to {left}. What"
+                f"{count} SIP messages from {left} to {right} are in the capture, and no packet from {right} to"
+                f" {left}. What"
                 " depends on the missing direction was not checked.",
                 {"left": left, "right": right},
                 key=("one-sided",),
@@ -111,7 +119,8 @@ def cap_truncated_snaplen(model: Model, _: Model) -> Iterator[Outcome]:
     if count:
         yield Found(
             tuple(_notices(model, NoticeKind.SNAPLEN)[:1]) or (Proof("counted", text=f"{count} packets"),),
-            f"{count} packets are shorter in the capture than on the wire. Bodies of cut messages were not judged. Media"
+            f"{count} packets are shorter in the capture than on the wire. Bodies of cut messages were not judged."
+            f" Media"
             " headers are complete as long as 54 bytes of a packet are.",
             {"count": str(count)},
         )
@@ -166,7 +175,8 @@ def cap_clock_step(model: Model, _: Model) -> Iterator[Outcome]:
     if count:
         yield Found(
             (Proof("counted", text=f"{count} steps back"),),
-            f"The capture's timestamps go backwards by more than a second {count} times: its clock was set, or files were"
+            f"The capture's timestamps go backwards by more than a second {count} times: its clock was set, or"
+            f" files were"
             " joined out of order. Intervals across such a step are wrong.",
             {"count": str(count)},
         )
@@ -227,7 +237,9 @@ def cap_unknown_linktype(model: Model, _: Model) -> Iterator[Outcome]:
     gates=False,
 )
 def cap_log_filtered(model: Model, _: Model) -> Iterator[Outcome]:
-    """A log marks each message as sent or received, and all are of one kind: the logger filtered the other direction."""
+    """A log marks each message as sent or received, and all are of one kind: the logger filtered the other
+    direction.
+    """
     if model.seen.origin is not TraceOrigin.LOG:
         yield NotCheckable("needs a program's log")
         return
@@ -236,7 +248,8 @@ def cap_log_filtered(model: Model, _: Model) -> Iterator[Outcome]:
         direction = "sent" if directions == {True} else "received"
         yield Found(
             (at(model.messages[0], f"the first of {len(model.messages)} messages, all {direction}"),),
-            f"All {len(model.messages)} messages in the log were {direction}. Either the logger filters, or nothing came back.",
+            f"All {len(model.messages)} messages in the log were {direction}. Either the logger filters, or nothing"
+            f" came back.",
             {"direction": direction},
             key=(direction,),
         )
@@ -258,7 +271,8 @@ def cap_localaddr_unknown(model: Model, _: Model) -> Iterator[Outcome]:
         if unnamed:
             yield Found(
                 (at(message, f"one end is given as {unnamed[0]}"),),
-                f"The program that wrote the trace gives its own side as {unnamed[0]}. Checks that compare addresses took its"
+                f"The program that wrote the trace gives its own side as {unnamed[0]}. Checks that compare"
+                f" addresses took its"
                 " place from the Via headers, or left it out.",
             )
             return

@@ -68,7 +68,9 @@ def _encrypted_elsewhere(session: MediaSession) -> bool:
     needs=Needs.MEDIA | Needs.TIMES,
 )
 def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
-    """An answered call of three seconds or more, sendrecv on both sides, with RTP in one direction only (RFC 3264 §5.1)."""
+    """An answered call of three seconds or more, sendrecv on both sides, with RTP in one direction only (RFC 3264
+    §5.1).
+    """
     span = _talk(session, model)
     if session.leg.answer is None or span is None or not _accepted(session) or _on_hold(session, model):
         return
@@ -106,8 +108,10 @@ def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
             ),
             at(session.leg.answer, f"the call is answered; to the {deaf} at {target} go {count} packets"),
         ),
-        f"In {span[1] - span[0]:.1f} s of call, {max(to_caller, to_callee)} RTP packets went to the {mute} and {count} to the"
-        f" {deaf} at {target}, though both sides agreed to send and receive. The {mute}'s packets were never sent, or were"
+        f"In {span[1] - span[0]:.1f} s of call, {max(to_caller, to_callee)} RTP packets went to the {mute} and"
+        f" {count} to the"
+        f" {deaf} at {target}, though both sides agreed to send and receive. The {mute}'s packets were never sent,"
+        f" or were"
         " lost before the point of capture.",
         {"deaf": deaf},
         key=(deaf,),
@@ -131,7 +135,8 @@ def _would_see(stream: Stream, model: Model) -> bool:
     needs=Needs.MEDIA | Needs.TIMES,
 )
 def media_none(session: MediaSession, model: Model) -> Iterator[Outcome]:
-    """An answered call of three seconds or more without any RTP, in a capture that holds RTP of the same hosts (RFC 3264 §5.1).
+    """An answered call of three seconds or more without any RTP, in a capture that holds RTP of the same hosts (RFC
+    3264 §5.1).
 
     Without RTP from these hosts in other calls, media may simply take a path that was not captured.
     """
@@ -154,7 +159,8 @@ def media_none(session: MediaSession, model: Model) -> Iterator[Outcome]:
         return
     yield Found(
         (at(session.leg.invite.request, "the call is offered"), at(session.leg.answer, "and answered")),
-        f"The call lasted {span[1] - span[0]:.1f} s after its answer, and not one RTP packet to or from its media addresses"
+        f"The call lasted {span[1] - span[0]:.1f} s after its answer, and not one RTP packet to or from its media"
+        f" addresses"
         f" ({', '.join(sorted(hosts))}) was captured, while other calls of these hosts have audio.",
         calls=(session.leg.call_id,),
     )
@@ -163,7 +169,9 @@ def media_none(session: MediaSession, model: Model) -> Iterator[Outcome]:
 LOSS_STEPS = ((15.0, Severity.CRITICAL), (5.0, Severity.HIGH), (1.0, Severity.MEDIUM))
 """Percent of lost packets from which each severity holds."""
 SAMPLED = 60.0
-"""Percent of lost packets above which the capture, not the call, is to be suspected: no conversation goes on through that."""
+"""Percent of lost packets above which the capture, not the call, is to be suspected: no conversation goes on through
+that.
+"""
 MINIMUM_EXPECTED = 50
 MINIMUM_LOST = 5
 
@@ -196,7 +204,8 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
         severity, confidence = Severity.LOW, Confidence.POSSIBLE
         remark = " So many are missing that the capture is likely to hold a sample only."
     elif owner is None:
-        severity = max(severity, Severity.MEDIUM, key=lambda step: step.rank)
+        least = Severity.MEDIUM if stream.clock_rate is not None else Severity.LOW
+        severity = max(severity, least, key=lambda step: step.rank)
         confidence = Confidence.LIKELY
         remark = " No SDP in the trace announces this stream."
     score = estimate(stream.codec, loss.percent, loss.burst_ratio)
@@ -205,13 +214,15 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
         (
             Proof(
                 f"{loss.lost} of {loss.expected} packets are missing, the longest run {loss.longest_run}",
-                text=f"{stream.codec} {stream.source} -> {stream.destination} SSRC 0x{stream.ssrc:08x}: {stream.packets} packets",
+                text=f"{stream.codec} {stream.source} -> {stream.destination} SSRC 0x{stream.ssrc:08x}:"
+                f" {stream.packets} packets",
                 frame=int(stream.rows.frame[0]),
                 time=stream.starts,
             ),
         ),
         f"Of {loss.expected} {stream.codec} packets from {stream.source} to {stream.destination}, {loss.lost}"
-        f" ({loss.percent:.1f} %) never passed the point of capture; the longest run is {loss.longest_run} packets, the burst"
+        f" ({loss.percent:.1f} %) never passed the point of capture; the longest run is {loss.longest_run} packets,"
+        f" the burst"
         f" ratio {loss.burst_ratio:.1f}.{quality}{remark}",
         {"percent": f"{loss.percent:.1f}", "codec": stream.codec, "destination": _side(stream, owner, model)},
         key=(stream.codec, _side(stream, owner, model)),

@@ -14,6 +14,11 @@ from sip_ci_server.engine.model import Model
 
 PROVEN = 10
 """RTP packets in each direction that prove that media finds its way all the same."""
+_BY_CONFIDENCE = {
+    Confidence.CERTAIN: None,
+    Confidence.LIKELY: Severity.MEDIUM,
+    Confidence.POSSIBLE: Severity.LOW,
+}
 _HIDING = ("srflx", "prflx", "relay")
 
 
@@ -27,25 +32,29 @@ _HIDING = ("srflx", "prflx", "relay")
 def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A session description sends media to a private address that its receiver cannot reach (RFC 8866 §5.7, RFC 1918).
 
-    Silent inside one lab, where private addresses reach each other; low where ICE offers a reachable candidate, where an
+    Silent inside one lab, where private addresses reach each other; low where ICE offers a reachable candidate,
+    where an
     element on the path replaces the address, or where RTP flows both ways all the same.
     """
     for message, _, media, connection in _advertised(leg, model):
         sender, receiver = ends_of(message)
         address = connection.address
-        if receiver is None or not model.seen.unreachable_for(address, receiver, sender or ""):
+        confidence = model.seen.unreachable_for(address, receiver, sender or "") if receiver is not None else None
+        if confidence is None:
             continue
         reachable = _still_reachable(leg, media, message, address, model)
         yield Found(
             (at_sdp(message, connection.line, f"media is to be sent to {address}, which {receiver} cannot reach"),),
-            f"The SDP in the {message.summary} contains `c=IN {connection.address_type} {address}`, a {scope_of(address)} address"
-            f" that is not routable over the Internet, and was sent to {receiver}. The receiver cannot send RTP to it (port"
+            f"The SDP in the {message.summary} contains `c=IN {connection.address_type} {address}`, a"
+            f" {scope_of(address)} address"
+            f" that is not routable over the Internet, and was sent to {receiver}. The receiver cannot send RTP to"
+            f" it (port"
             f" {media.port}).{reachable}",
             {"address": address},
             key=("caller" if _from_caller(leg, message) else "callee", media.media),
             calls=(leg.call_id,),
-            severity=Severity.LOW if reachable else None,
-            confidence=Confidence.CERTAIN if scope_of(receiver) is Scope.PUBLIC else Confidence.LIKELY,
+            severity=Severity.LOW if reachable else _BY_CONFIDENCE[confidence],
+            confidence=confidence,
         )
         return
 
@@ -58,7 +67,9 @@ def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
     rfc="RFC 8866 §5.7",
 )
 def nat_sdp_loopback(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """A loopback address is advertised to another host (RFC 8866 §5.7; RFC 1122 §3.2.1.3: it must never leave the host)."""
+    """A loopback address is advertised to another host (RFC 8866 §5.7; RFC 1122 §3.2.1.3: it must never leave the
+    host).
+    """
     for message, _, media, connection in _advertised(leg, model):
         sender, receiver = ends_of(message)
         if scope_of(connection.address) is not Scope.LOOPBACK or not _other_host(sender, receiver):
@@ -148,13 +159,19 @@ def _still_reachable(leg: Leg, media: MediaDescription, message: SipMessage, add
         for session in sessions
     ):
         return " RTP flows both ways all the same: the other side sends to where RTP comes from."
+    if any(
+        str(stream.destination.host) == address and stream.destination.port == media.port for stream in model.streams
+    ):
+        return " RTP to this very address and port is in the capture, so it is reached."
     if _replaced_further_on(leg, message, address, model):
         return " The next element replaces the address, so the other party never uses it."
     return ""
 
 
 def _replaced_further_on(leg: Leg, message: SipMessage, address: str, model: Model) -> bool:
-    """Whether the same session description leaves the receiving element with another address (an SBC or media proxy)."""
+    """Whether the same session description leaves the receiving element with another address (an SBC or media
+    proxy).
+    """
     receiver = model.nodes.destination(message)
     for other in model.dialogs.calls.get(leg.call_id, []):
         if other is leg:

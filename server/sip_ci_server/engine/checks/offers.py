@@ -42,7 +42,9 @@ def _names(encodings: dict[tuple[str, int], Encoding]) -> str:
     absent="the trace holds no SDP offer with an answer",
 )
 def sdp_no_common_codec(item: Round, model: Model) -> Iterator[Outcome]:
-    """Both sides list audio codecs, and none is common (RFC 3264 §6.1). Names compare without case, with the clock rate."""
+    """Both sides list audio codecs, and none is common (RFC 3264 §6.1). Names compare without case, with the clock
+    rate.
+    """
     del model
     if item.answer is None or item.answer_message is None:
         return
@@ -71,7 +73,9 @@ def sdp_no_common_codec(item: Round, model: Model) -> Iterator[Outcome]:
     rfc="RFC 3261 §21.4.26",
 )
 def sdp_488(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """An INVITE was refused with 488, 606, 415 or 406 (RFC 3261 §21.4.26, §21.6.4, §21.4.13, §21.4.6); what was offered is listed."""
+    """An INVITE was refused with 488, 606, 415 or 406 (RFC 3261 §21.4.26, §21.6.4, §21.4.13, §21.4.6); what was
+    offered is listed.
+    """
     final = leg.invite.final
     if final is None or final.status not in CODEC_REFUSALS or _refused_further_on(leg, final.status, model):
         return
@@ -139,7 +143,8 @@ def sdp_mline_count(item: Round, model: Model) -> Iterator[Outcome]:
             if right
             else at(message, "the answer has no media line"),
         ),
-        f"The offer has the media lines {', '.join(left) or 'none'}, the answer {', '.join(right) or 'none'}. They must be as"
+        f"The offer has the media lines {', '.join(left) or 'none'}, the answer {', '.join(right) or 'none'}. They"
+        f" must be as"
         " many and in the same order; a refused one keeps its line with port 0.",
         {"answered": _count(right), "offered": _count(left)},
         key=("count" if len(left) != len(right) else "order",),
@@ -192,7 +197,8 @@ def sdp_version_not_incremented(leg: Leg, model: Model) -> Iterator[Outcome]:
                         "the description before",
                     ),
                 ),
-                f"The offer in the {message.summary} has the same o= version {description.session_version} as the description"
+                f"The offer in the {message.summary} has the same o= version {description.session_version} as the"
+                f" description"
                 f" that the same side sent before, but another body: {changed}.",
                 key=("caller" if caller else "callee",),
                 calls=(leg.call_id,),
@@ -244,7 +250,8 @@ def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
                 at_sdp(item.offer_message, left, "the packet time of the offer"),
                 at_sdp(item.answer_message, right, "the packet time of the answer"),
             ),
-            f"The offer asks for packets of {offered.ptime:g} ms (`a={left.value}`), the answer for {answered.ptime:g} ms"
+            f"The offer asks for packets of {offered.ptime:g} ms (`a={left.value}`), the answer for"
+            f" {answered.ptime:g} ms"
             f" (`a={right.value}`).",
             {"offered": f"{offered.ptime:g}", "answered": f"{answered.ptime:g}"},
             key=(f"{offered.ptime:g}", f"{answered.ptime:g}"),

@@ -26,7 +26,9 @@ ENOUGH = 20
     needs=Needs.TIMES,
 )
 def kpi_pdd(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """The post-dial delay is above 6 s (medium) or 11 s (high): the 95 % values of ITU-T E.721 for local and international calls."""
+    """The post-dial delay is above 6 s (medium) or 11 s (high): the 95 % values of ITU-T E.721 for local and
+    international calls.
+    """
     if any(other.callee == leg.caller for other in model.dialogs.calls.get(leg.call_id, [])):
         return
     yield from _slow(leg, (11.0, 6.0), success=True)
@@ -57,7 +59,8 @@ def _slow(leg: Leg, limits: tuple[float, ...], *, success: bool) -> Iterator[Out
         return
     yield Found(
         (at(leg.invite.request, "the INVITE"), at(indication, f"the first sign, {seconds:.1f} s later")),
-        f"From the INVITE to the {indication.status} {indication.reason} went {seconds:.1f} s; the limit is {limits[-1]:g} s.",
+        f"From the INVITE to the {indication.status} {indication.reason} went {seconds:.1f} s; the limit is"
+        f" {limits[-1]:g} s.",
         {"seconds": f"{seconds:.1f}"},
         calls=(leg.call_id,),
         severity=None if seconds > limits[0] else Severity.MEDIUM,
@@ -120,7 +123,9 @@ def _slow_response(transaction: Transaction, limit: float) -> Iterator[Outcome]:
     needs=Needs.TIMES,
 )
 def kpi_100_delay(model: Model, _: Model) -> Iterator[Outcome]:
-    """A server transaction must send 100 within 200 ms unless it answers by then (RFC 3261 §17.2.1); judged over 20 calls."""
+    """A server transaction must send 100 within 200 ms unless it answers by then (RFC 3261 §17.2.1); judged over 20
+    calls.
+    """
     delays = []
     for transaction in model.transactions:
         if transaction.method != "INVITE" or not transaction.responses or transaction.time is None:
@@ -227,7 +232,9 @@ def kpi_ira(model: Model, _: Model) -> Iterator[Outcome]:
     rfc="RFC 3261 §17.1.1.2",
 )
 def kpi_retrans_rate(model: Model, _: Model) -> Iterator[Outcome]:
-    """More than 1 % (low) or 5 % (medium) of at least 20 requests were retransmissions (RFC 3261 §17.1.1.2, §17.1.2.2)."""
+    """More than 1 % (low) or 5 % (medium) of at least 20 requests were retransmissions (RFC 3261 §17.1.1.2,
+    §17.1.2.2).
+    """
     kpis = compute_kpis(model)
     value = kpis.retransmission_rate
     if value is None or kpis.requests - kpis.retransmissions < ENOUGH:

@@ -24,7 +24,9 @@ _UNREACHABLE = (404, 408, 410, 480)
     absent="the trace holds no REGISTER",
 )
 def reg_failed(attempt: Attempt, model: Model) -> Iterator[Outcome]:
-    """A REGISTER ended with 300 or above that is no challenge (RFC 3261 §10.3, §21); a 423 that is made good is none."""
+    """A REGISTER ended with 300 or above that is no challenge (RFC 3261 §10.3, §21); a 423 that is made good is
+    none.
+    """
     transaction = attempt.last
     final = transaction.final
     if transaction.method != "REGISTER" or final is None or (final.status or 0) < 300 or is_challenge(final):
@@ -84,7 +86,8 @@ def reg_not_refreshed(registration: Registration, model: Model) -> Iterator[Outc
                 at(success, f"the registrar grants {lifetime} s"),
                 *([at(consequence, "what came of it")] if consequence is not None else []),
             ),
-            f"The registrar granted {registration.address_of_record} a lifetime of {lifetime} s, and no REGISTER came before it"
+            f"The registrar granted {registration.address_of_record} a lifetime of {lifetime} s, and no REGISTER"
+            f" came before it"
             f" ran out." + (f" Then: {consequence.summary}." if consequence is not None else ""),
             {"user": registration.address_of_record, "seconds": str(lifetime)},
             calls=(transaction.call_id,),

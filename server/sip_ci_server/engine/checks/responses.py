@@ -15,7 +15,9 @@ from sip_ci_server.engine.transactions import Transaction
 SILENCE = 4.0
 """Seconds without any response after which silence is worth a word (policy F1)."""
 CONVINCING_SENDS = 5
-"""Sends after which the sender's own behaviour proves that nothing came back, even where the way back is not captured."""
+"""Sends after which the sender's own behaviour proves that nothing came back, even where the way back is not
+captured.
+"""
 
 
 @check(
@@ -55,7 +57,7 @@ def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
         {"method": transaction.method},
         key=(transaction.method,),
         calls=(transaction.call_id,),
-        severity=_severity(transaction.method, final),
+        severity=Severity.LOW if model.answered_elsewhere(transaction) else _severity(transaction.method, final),
     )
 
 
@@ -155,7 +157,8 @@ def txn_invite_retransmitted(transaction: Transaction, model: Model) -> Iterator
             "the first response, a 100, came late: the callee was slow to take the INVITE, or it was lost on the way"
         )
     else:
-        pattern = f"no 100 came, and the first response was {transaction.responses[0].status}: the callee does not send 100 at once"
+        status = transaction.responses[0].status
+        pattern = f"no 100 came, and the first response was {status}: the callee does not send 100 at once"
     big = f" At {size} bytes it may have been fragmented." if size > 1300 else ""
     yield Found(
         (at(early[0], "the first send"), at(early[-1], "the last send before a response")),
@@ -168,6 +171,8 @@ def txn_invite_retransmitted(transaction: Transaction, model: Model) -> Iterator
 
 
 def _spaced(requests: list[SipMessage]) -> bool:
-    """Whether the sends are as far apart as retransmissions are; nearer ones are copies that could not be told apart."""
+    """Whether the sends are as far apart as retransmissions are; nearer ones are copies that could not be told
+    apart.
+    """
     times = [request.observation.time for request in requests if request.observation.time is not None]
     return len(times) >= 2 and times[1] - times[0] >= 0.35 * T1

@@ -25,7 +25,9 @@ from sip_ci_server.engine.transactions import Transaction
     needs=Needs.ADDRESSES,
 )
 def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The request asked for `rport`, and the response went to the Via's sent-by all the same (RFC 3581 §4, RFC 3261 §18.2.2)."""
+    """The request asked for `rport`, and the response went to the Via's sent-by all the same (RFC 3581 §4, RFC 3261
+    §18.2.2).
+    """
     source = transaction.source
     if transaction.transport is not Transport.UDP or source is None or source.is_unnamed or not transaction.responses:
         return
@@ -45,7 +47,8 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
             at_header(transaction.request, "via", f"the request came from {source} and asks for rport"),
             at_header(wrong[0], "via", f"the response was sent to {actual}"),
         ),
-        f"{transaction.method} came from {source} with `rport` in its Via, so its response belongs there. It was sent to"
+        f"{transaction.method} came from {source} with `rport` in its Via, so its response belongs there. It was"
+        f" sent to"
         f" {actual}" + (", the address in the Via" if actual and actual.host == via.host else "") + ".",
         {"actual": str(actual)},
         key=(transaction.method,),
@@ -54,7 +57,9 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
 
 
 def _status_of(transaction: Transaction, status: int, model: Model) -> bool:
-    """Whether a transaction ended in this status, and no element further on gave it: the origin speaks, not the relays."""
+    """Whether a transaction ended in this status, and no element further on gave it: the origin speaks, not the
+    relays.
+    """
     final = transaction.final
     if final is None or final.status != status:
         return False
@@ -73,9 +78,10 @@ def _status_of(transaction: Transaction, status: int, model: Model) -> bool:
     rfc="RFC 3261 §16.3",
 )
 def loop_482(model: Model, _: Model) -> Iterator[Outcome]:
-    """An element reports a loop with 482, or the same request reaches the same element again (RFC 3261 §8.2.2.2, §16.3).
+    """An element reports a loop with 482, or the same request reaches the same element again (RFC 3261 §8.2.2.2,
+    §16.3).
 
-    A request that comes back with another Request-URI is a spiral and legal, so the Request-URI must be the same.
+    A request that comes back with another Request-URI or Route is a spiral and legal, so both must be the same.
     """
     visits: dict[tuple[str, ...], list[Transaction]] = defaultdict(list)
     for transaction in model.transactions:
@@ -96,6 +102,7 @@ def loop_482(model: Model, _: Model) -> Iterator[Outcome]:
             str(request.cseq.number),
             transaction.destination_node,
             request.request_uri.text,
+            *(entry.uri.text for entry in request.routes),
         )
         visits[key].append(transaction)
     for visited in visits.values():
@@ -111,7 +118,8 @@ def loop_482(model: Model, _: Model) -> Iterator[Outcome]:
                     ),
                     at_header(last.request, "via", f"the same request reaches it again with {hops[-1]}"),
                 ),
-                f"{first.method} to {first.request.request_uri.text} reached {first.destination} {len(visited)} times, the last"
+                f"{first.method} to {first.request.request_uri.text} reached {first.destination} {len(visited)}"
+                f" times, the last"
                 f" time with {hops[-1]} Via entries: it is sent round in a circle.",
                 {"how": f"{len(visited)} times through the same element"},
                 key=("via", first.method),
@@ -143,8 +151,10 @@ def too_many_hops_483(transaction: Transaction, model: Model) -> Iterator[Outcom
             ),
             at(final, "and is refused"),
         ),
-        f"{transaction.method} to {request.request_uri.text} was answered 483 {final.reason} by {transaction.destination}"
-        f" (Max-Forwards {hops}, {len(request.via)} Via entries at this hop). Either it is sent round in a circle, or it"
+        f"{transaction.method} to {request.request_uri.text} was answered 483 {final.reason} by"
+        f" {transaction.destination}"
+        f" (Max-Forwards {hops}, {len(request.via)} Via entries at this hop). Either it is sent round in a circle,"
+        f" or it"
         " started with too small a value.",
         key=(transaction.method,),
         calls=(transaction.call_id,),
@@ -160,19 +170,22 @@ def too_many_hops_483(transaction: Transaction, model: Model) -> Iterator[Outcom
     absent="the trace holds no INVITE",
 )
 def record_route_not_honored(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """A request inside the dialog lacks the Route set that the 2xx's Record-Route made (RFC 3261 §12.1.2, §12.2.1.1, §16.12).
+    """A request inside the dialog lacks the Route set that the 2xx's Record-Route made (RFC 3261 §12.1.2, §12.2.1.1,
+    §16.12).
 
-    Only requests on the calling agent's own hop are judged: further on, proxies have taken their Route off.
+    Only requests on the calling agent's own hop are judged: further on, proxies have taken their Route off. An element
+    that recorded itself takes its own entry off, and the order is not judged: some proxies rewrite it on the way back.
     """
     if leg.answer is None or len(leg.invite.request.via) != 1:
         return
-    recorded = [entry for entry in reversed(leg.answer.record_routes)]
+    recorded = list(reversed(leg.answer.record_routes))
     if not recorded or any(entry.uri.parameter("lr") is None for entry in recorded):
         return
     expected = [_place(entry) for entry in recorded]
     for message in _requests_of_caller(leg, model):
-        actual = [_place(entry) for entry in message.routes]
-        if actual == expected or len(message.via) != 1:
+        actual = {_place(entry) for entry in message.routes}
+        own = message.observation.source.host if message.observation.source else ""
+        if len(message.via) != 1 or all(place in actual or place[0] == own for place in expected):
             continue
         shown = ", ".join(entry.uri.text for entry in message.routes) or "no Route at all"
         yield Found(

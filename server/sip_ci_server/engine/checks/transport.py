@@ -15,7 +15,9 @@ from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
 
 LARGEST_DATAGRAM = 1300
-"""Bytes above which a request must go over a congestion-controlled transport where the path MTU is unknown (§18.1.1)."""
+"""Bytes above which a request must go over a congestion-controlled transport where the path MTU is unknown
+(§18.1.1).
+"""
 SIP_PORTS = range(5060, 5092)
 
 
@@ -30,7 +32,8 @@ SIP_PORTS = range(5060, 5092)
 def udp_too_large(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A request over 1300 bytes went over UDP (RFC 3261 §18.1.1), so fragments may be lost on the way.
 
-    High where it stayed unanswered while smaller requests to the same place were answered, medium where it had to be sent
+    High where it stayed unanswered while smaller requests to the same place were answered, medium where it had to be
+    sent
     again, low where it arrived at once.
     """
     request = transaction.request
@@ -42,8 +45,11 @@ def udp_too_large(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         return
     unanswered = not transaction.responses and model.seen.would_show(transaction.time, SILENCE)
     smaller = unanswered and transaction.destination in model.answering(LARGEST_DATAGRAM)
-    if unanswered and smaller:
-        severity, remark = None, " It was never answered, while smaller requests to the same place were."
+    if model.answered_elsewhere(transaction):
+        severity, remark = Severity.LOW, " The call was answered on another branch."
+    elif unanswered and (smaller or len(transaction.requests) > 2):
+        severity = None
+        remark = " It was never answered" + (", while smaller requests to the same place were." if smaller else ".")
     elif len(transaction.requests) > 1:
         severity, remark = Severity.MEDIUM, f" It had to be sent {len(transaction.requests)} times."
     else:
@@ -51,7 +57,8 @@ def udp_too_large(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     split = f" in {fragments} IP fragments" if fragments > 1 else ""
     yield Found(
         (at(request, f"{size} bytes over UDP{split}"),),
-        f"{transaction.method} to {transaction.destination or request.request_uri.text} is {size} bytes long and went over"
+        f"{transaction.method} to {transaction.destination or request.request_uri.text} is {size} bytes long and"
+        f" went over"
         f" UDP{split}; over {LARGEST_DATAGRAM} bytes it must go over TCP or TLS.{remark}",
         {"method": transaction.method, "size": str(size)},
         key=(transaction.method,),
@@ -136,7 +143,8 @@ def tcp_connect_timeout(model: Model, _: Model) -> Iterator[Outcome]:
             continue
         yield Found(
             (_proof(attempt.syns[0], "the first SYN"), _proof(attempt.syns[-1], "the last SYN, still unanswered")),
-            f"{source} sent {len(attempt.syns)} SYNs to {target} in {span:.1f} s and got no answer at all: the host is down,"
+            f"{source} sent {len(attempt.syns)} SYNs to {target} in {span:.1f} s and got no answer at all: the host"
+            f" is down,"
             " or a firewall drops them.",
             {"target": str(target)},
             key=("timeout",),

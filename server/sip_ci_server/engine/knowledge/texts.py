@@ -70,8 +70,8 @@ def text_of(check_id: str) -> CheckText:
         entry = response_codes()[int(code)]
         return CheckText(
             summary=f"A request ended with {code} {entry.phrase}.",
-            description=f"{entry.meaning} The finding names the request, who answered it, and the Reason and Warning headers "
-            "of the response. An outcome that a test expects can be named as expected in the configuration.",
+            description=f"{entry.meaning} The finding names the request, who answered it, and the Reason and Warning"
+            " headers of the response. An outcome that a test expects can be named as expected in the configuration.",
             impact=entry.impact,
             recommendation=entry.recommendation,
             platforms=entry.platforms,
