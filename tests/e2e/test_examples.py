@@ -25,13 +25,19 @@ class Example:
     file: str
     expected: frozenset[str]
     """Checks that must be found; empty for a healthy call."""
+    severity: Severity | None
+    """What the worst finding is at least; None for a healthy call."""
 
 
 def _examples() -> list[Example]:
     with (TRACES / "truth.tsv").open(newline="") as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
     return [
-        Example(row["file"], frozenset() if row["expected"] == "healthy" else frozenset(row["expected"].split(",")))
+        Example(
+            row["file"],
+            frozenset() if row["expected"] == "healthy" else frozenset(row["expected"].split(",")),
+            Severity(row["severity"]) if row["severity"] else None,
+        )
         for row in rows
     ]
 
@@ -74,6 +80,13 @@ def test_fault_is_found(example: Example) -> None:
     report = diagnose(TRACES / example.file, example.file)
     found = {finding.check for finding in report.findings}
     assert example.expected <= found
+
+
+@pytest.mark.parametrize("example", BROKEN, ids=_named)
+def test_fault_is_as_bad_as_it_is(example: Example) -> None:
+    findings = diagnose(TRACES / example.file, example.file).findings
+    assert example.severity is not None
+    assert any(finding.severity.at_least(example.severity) for finding in findings)
 
 
 @pytest.mark.parametrize("example", HEALTHY, ids=_named)

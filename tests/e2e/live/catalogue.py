@@ -11,6 +11,8 @@ from tests.e2e.live.proxy import PASSWORD
 from tests.support.relay import Impairment
 from tests.support.sipp import audio
 
+from sip_ci.findings import Severity
+
 PRIVATE_ADDRESS = "192.168.1.100"
 """An address of nobody in these calls."""
 _PCMA = "8 PCMA/8000"
@@ -42,6 +44,8 @@ class Case:
     """Checks that the capture must show; none means that the call is healthy."""
     log_checks: frozenset[str] | None = frozenset()
     """Checks that the caller's or callee's log must show; None where the log is not kept."""
+    severity: Severity | None = None
+    """The worst finding must be at least as bad as this, so that a gate acts; None for a healthy call."""
 
     @property
     def capture_suffix(self) -> str:
@@ -77,14 +81,21 @@ def healthy(name: str, what: str, call: Call | PhoneCall, *, log: bool = True) -
     return Case(f"healthy-{name}", what, call, log_checks=frozenset() if log else None)
 
 
-def broken(name: str, what: str, call: Call, *checks: str, log: tuple[str, ...] | None = None) -> Case:
+def broken(
+    name: str,
+    what: str,
+    call: Call,
+    *checks: str,
+    log: tuple[str, ...] | None = None,
+    severity: Severity = Severity.HIGH,
+) -> Case:
     """A call in which something is; `log` are the checks of its log where they are fewer."""
-    return Case(name, what, call, frozenset(checks), frozenset(checks if log is None else log))
+    return Case(name, what, call, frozenset(checks), frozenset(checks if log is None else log), severity)
 
 
 def capture_only(case: Case) -> Case:
     """The same call, of which the log says nothing worth keeping."""
-    return Case(case.name, case.what, case.call, case.capture_checks, None)
+    return replace(case, log_checks=None)
 
 
 _HEALTHY = (
@@ -143,6 +154,54 @@ def _first(text: str) -> tuple[str, ...]:
     return (*contains, "-m", "statistic", "--mode", "nth", "--every", "1000", "--packet", "0")
 
 
+_AWARE_OF_NAT = replace(
+    _RTP,
+    talk=4,
+    caller_address="10.20.0.11",
+    nat=CALLER,
+    caller_keys={"via_parameters": ";rport", "contact": f"{CALLER}:5060", "offer_address": CALLER},
+)
+_UNUSUAL = (
+    healthy(
+        "announcement",
+        "The caller offers sendonly, the callee answers recvonly: media one way by agreement",
+        Call(
+            "caller-rtp",
+            "callee",
+            talk=4,
+            caller_keys={"offer": f"{audio(_PCMU)}\r\na=sendonly"},
+            callee_keys={"answer": f"{audio(_PCMU)}\r\na=recvonly"},
+        ),
+    ),
+    healthy(
+        "video-declined",
+        "Audio and video offered, video declined with port 0",
+        Call(
+            caller_keys={"offer": _VIDEO},
+            callee_keys={"answer": f"{audio(_PCMU)}\r\nm=video 0 RTP/AVP 99"},
+        ),
+    ),
+    healthy(
+        "two-private-networks",
+        "A call with media between hosts of two private networks that are routed",
+        replace(_RTP, talk=3, caller_address="172.17.0.2", callee_address="10.0.5.9"),
+    ),
+    healthy(
+        "behind-nat",
+        "The caller is behind a NAT and names its outside address. Recorded at the callee",
+        replace(_AWARE_OF_NAT, recorded_at=Side.CALLEE, logged_by=Side.CALLEE),
+    ),
+    healthy("behind-nat-inside", "The same kind of call, recorded at the caller inside the NAT", _AWARE_OF_NAT),
+    healthy(
+        "callee-hangs-up",
+        "The callee hangs up with Q.850 cause 16, normal call clearing",
+        Call(
+            "caller-no-bye",
+            "callee-hangs-up",
+            callee_keys={"bye_header": 'Reason: Q.850;cause=16;text="Normal call clearing"'},
+        ),
+    ),
+)
 _LOSSY = (
     healthy(
         "lost-invite", "The first INVITE is lost and comes again after 500 ms", Call(dropped=(_first("INVITE sip:"),))
@@ -238,6 +297,7 @@ _BROKEN = (
         "The caller never acknowledges the 200, which is sent again and again",
         Call("caller-no-ack", "callee-no-ack", talk=9, timeout=9.5, logged_by=Side.CALLEE),
         *_NO_ACK,
+        severity=Severity.CRITICAL,
     ),
     broken(
         "ack-lost",
@@ -252,6 +312,7 @@ _BROKEN = (
             dropped=(("-p", "udp", "-m", "string", "--algo", "bm", "--string", "ACK sip:"),),
         ),
         *_NO_ACK,
+        severity=Severity.MEDIUM,
     ),
     broken(
         "ack-missing-refusal",
@@ -265,12 +326,14 @@ _BROKEN = (
         Call("caller-unanswered", None, timeout=8),
         "txn-icmp-unreachable",
         log=("txn-no-response",),
+        severity=Severity.CRITICAL,
     ),
     broken(
         "no-response",
         "A firewall drops everything to the callee",
         Call("caller-unanswered", "callee", timeout=8, dropped=(("-p", "udp", "--dport", "5060"),)),
         "txn-no-response",
+        severity=Severity.CRITICAL,
     ),
     broken(
         "private-sdp",
@@ -284,6 +347,7 @@ _BROKEN = (
         "The answer names 127.0.0.1 towards another host",
         Call(callee_keys={"answer_address": "127.0.0.1"}),
         "nat-sdp-loopback",
+        severity=Severity.CRITICAL,
     ),
     broken(
         "behind-nat",
@@ -312,6 +376,7 @@ _BROKEN = (
             ),
             "nat-sdp-private",
             "media-one-way",
+            severity=Severity.CRITICAL,
         )
     ),
     capture_only(
@@ -333,11 +398,22 @@ _BROKEN = (
         "PCMU offered, PCMA answered",
         Call(callee_keys={"answer": audio(_PCMA)}),
         "sdp-no-common-codec",
+        severity=Severity.CRITICAL,
     ),
-    broken("bye-rejected", "BYE is answered 481", Call("caller-bye-rejected", "callee-bye-481"), "bye-rejected"),
+    broken(
+        "bye-rejected",
+        "BYE is answered 481",
+        Call("caller-bye-rejected", "callee-bye-481"),
+        "bye-rejected",
+        severity=Severity.MEDIUM,
+    ),
     capture_only(
         broken(
-            "one-way-media", "Only the caller sends RTP, for 5 s", Call("caller-rtp", "callee", talk=5), "media-one-way"
+            "one-way-media",
+            "Only the caller sends RTP, for 5 s",
+            Call("caller-rtp", "callee", talk=5),
+            "media-one-way",
+            severity=Severity.CRITICAL,
         )
     ),
     capture_only(
@@ -389,6 +465,7 @@ _BROKEN = (
         "An INVITE of more than 3000 bytes over UDP, in fragments",
         Call(caller_keys={"offer": audio(_PCMU) + "\r\n" + _MANY_FORMATS}),
         "udp-too-large",
+        severity=Severity.MEDIUM,
     ),
     broken(
         "udp-fragments-lost",
@@ -441,6 +518,7 @@ _BROKEN = (
             "Nobody listens on the callee's TCP port",
             Call("caller-unanswered", None, transport="t1", timeout=4),
             "tcp-connect-refused",
+            severity=Severity.CRITICAL,
         )
     ),
     broken(
@@ -465,6 +543,7 @@ _BROKEN = (
             callee_keys={"bye_header": 'Reason: Q.850;cause=38;text="Network out of order"'},
         ),
         "bye-abnormal-cause",
+        severity=Severity.MEDIUM,
     ),
     broken(
         "answer-lacks-media",
@@ -477,13 +556,15 @@ _BROKEN = (
         "Hold is asked for with a changed offer under the old o= version",
         Call("caller-hold-same-version", "callee-hold-once"),
         "sdp-version-not-incremented",
+        severity=Severity.MEDIUM,
     ),
     broken(
         "slow-callee",
         "The callee is silent for 2.5 s: the INVITE goes out three times",
         Call("caller", "callee-slow", callee_talk=2.5),
         "txn-invite-retransmitted",
+        severity=Severity.MEDIUM,
     ),
 )
 
-CASES: tuple[Case, ...] = (*_HEALTHY, *_LOSSY, *_PHONES, *_PROXIED, *_BROKEN)
+CASES: tuple[Case, ...] = (*_HEALTHY, *_UNUSUAL, *_LOSSY, *_PHONES, *_PROXIED, *_BROKEN)

@@ -28,8 +28,8 @@ def _record(case: Case) -> None:
     print(case.name, flush=True)
 
 
-def _rows() -> list[tuple[str, str, str, str]]:
-    """(file, expected checks, what was done, by which programs) of every example that is there."""
+def _rows() -> list[tuple[str, str, str, str, str]]:
+    """(file, expected checks, least severity of the worst, what was done, by what) of every example that is there."""
     rows = []
     for case in CASES:
         kept = [(f"{case.name}{case.capture_suffix}", case.capture_checks)]
@@ -37,21 +37,23 @@ def _rows() -> list[tuple[str, str, str, str]]:
             kept.append((f"{case.name}.log", case.log_checks))
         for file, checks in kept:
             if (EXAMPLES / file).exists():
-                rows.append((file, ",".join(sorted(checks)) or "healthy", case.what, case.programs))
+                rows.append(
+                    (file, ",".join(sorted(checks)) or "healthy", case.severity or "", case.what, case.programs)
+                )
     return rows
 
 
 def write_tables() -> None:
     """Writes `truth.tsv` and the table in the README from the catalogue."""
     rows = _rows()
-    lines = ["file\texpected\tnote", *(f"{file}\t{expected}\t{what}" for file, expected, what, _ in rows)]
+    lines = ["file\texpected\tseverity\tnote", *("\t".join(row[:4]) for row in rows)]
     (EXAMPLES / "truth.tsv").write_text("\n".join(lines) + "\n")
     readme = EXAMPLES / "README.md"
     head = readme.read_text().split(TABLE_START)[0]
     table = ["| file | what was done | made with | what it must show |", "|---|---|---|---|"]
-    for file, expected, what, programs in rows:
+    for file, expected, severity, what, programs in rows:
         shown = expected if expected == "healthy" else ", ".join(f"`{check}`" for check in expected.split(","))
-        table.append(f"| {file} | {what} | {programs} | {shown} |")
+        table.append(f"| {file} | {what} | {programs} | {shown}{f' ({severity} or worse)' if severity else ''} |")
     readme.write_text(head + TABLE_START + "\n".join(table) + "\n")
 
 
