@@ -129,7 +129,15 @@ def test_the_whole_report_holds_only_our_own_markup(text: str) -> None:
 
 def test_the_report_says_what_matters_in_order() -> None:
     report = render(sample.make(), OPTIONS)
-    order = ["Failed", "| Severity |", "ack-missing-2xx", "sequenceDiagram", "external_media_address", "Not checked"]
+    order = [
+        "Failed",
+        "| Severity |",
+        "ack-missing-2xx",
+        "sequenceDiagram",
+        "external_media_address",
+        "4.12",
+        "Not checked",
+    ]
     places = [report.index(part) for part in order]
     assert places == sorted(places)
     assert sample.BROKEN in report

@@ -17,6 +17,7 @@ from sip_ci.report.markdown_text import cell, code, escape, fenced, html, inline
 from sip_ci.report.plain import (
     capitalised,
     extent,
+    not_checked_count,
     not_checked_groups,
     one_line,
     path,
@@ -25,6 +26,7 @@ from sip_ci.report.plain import (
     position,
     verdict_phrase,
 )
+from sip_ci.report.quality_table import ROWS, call_header, call_rows, stream_header, stream_rows
 from sip_ci.results import CallLadder, LadderStep
 
 BUDGET_BYTES = 900 * 1000
@@ -34,6 +36,7 @@ _TABLE_ROWS = 100
 _LADDER_STEPS = 40
 _EVIDENCE_ITEMS = 8
 _GROUPED_CHECKS = 30
+_MEASURED_INPUTS = 12
 
 ICONS = {
     Severity.CRITICAL: "🟥",
@@ -206,7 +209,37 @@ def _step_label(step: LadderStep, *, marked: bool) -> str:
     return ("⚠ " if marked else "") + mermaid_label(step.label) + repeats + time
 
 
+def _quality(data: ReportData) -> str:
+    measured = [item for item in data.inputs if item.quality.calls or item.quality.streams]
+    parts = []
+    for item in measured[:_MEASURED_INPUTS]:
+        quality = item.quality
+        calls = _of_total(max(quality.calls_total, len(quality.calls)), "call")
+        streams = _of_total(max(quality.streams_total, len(quality.streams)), "stream")
+        parts.append(f"{code(path(item.name))}: {calls}, {streams}")
+        parts += [_table(call_header(), call_rows(quality.calls))] if quality.calls else []
+        parts += [_table(stream_header(), stream_rows(quality.streams))] if quality.streams else []
+    if len(measured) > _MEASURED_INPUTS:
+        parts.append(f"… and {plural(len(measured) - _MEASURED_INPUTS, 'more input')}")
+    if not parts:
+        return ""
+    return "<details>\n<summary>Calls and streams</summary>\n\n" + "\n\n".join(parts) + "\n\n</details>"
+
+
+def _of_total(total: int, noun: str) -> str:
+    return plural(total, noun) + (f" ({ROWS} shown)" if total > ROWS else "")
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [" | ".join(capitalised(name) for name in header), "---|---" + "|--:" * (len(header) - 2)]
+    lines += [" | ".join(cell(column) for column in (code(first), *map(escape, others))) for first, *others in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
 def _tail(data: ReportData) -> Iterator[str]:
+    quality = _quality(data)
+    if quality:
+        yield quality
     groups = not_checked_groups(data.inputs)
     if groups:
         lines = []
@@ -215,7 +248,7 @@ def _tail(data: ReportData) -> Iterator[str]:
             more = f" and {len(checks) - _GROUPED_CHECKS} more" if len(checks) > _GROUPED_CHECKS else ""
             where = code(path(inputs[0])) if len(inputs) == 1 else plural(len(inputs), "input")
             lines.append(f"- {inline(capitalised(one_line(reason, 500)))} ({where}): {named}{more}")
-        total = sum(len(checks) for _, checks, _ in groups)
+        total = not_checked_count(data.inputs)
         yield (
             f"<details>\n<summary>Not checked: {plural(total, 'check')} that these traces cannot answer</summary>\n\n"
             + "\n".join(lines)

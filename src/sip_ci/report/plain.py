@@ -129,3 +129,8 @@ def not_checked_groups(inputs: Iterable[InputResult]) -> list[tuple[str, list[st
             checks[entry.check] = None
             names[item.name] = None
     return [(reason, list(checks), list(names)) for reason, (checks, names) in by_reason.items()]
+
+
+def not_checked_count(inputs: Iterable[InputResult]) -> int:
+    """Return how many checks could not be made on some input."""
+    return len({entry.check for item in inputs for entry in item.not_checked})

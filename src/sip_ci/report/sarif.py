@@ -240,7 +240,7 @@ def _invocation(data: ReportData, places: dict[str, int], withheld: int) -> om.I
         configuration.append(
             om.Notification(
                 level="note",
-                message=om.Message(text=message_text(f"Not checked in {where}, because {reason}: {named}")),
+                message=om.Message(text=message_text(f"Not checked in {where} ({reason}): {named}")),
                 associated_rule=(
                     om.ReportingDescriptorReference(id=checks[0], index=rule_index)
                     if len(checks) == 1 and rule_index is not None

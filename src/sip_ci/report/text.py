@@ -12,6 +12,7 @@ from sip_ci.report.ladder import draw, excerpt
 from sip_ci.report.plain import (
     capitalised,
     extent,
+    not_checked_count,
     not_checked_groups,
     one_line,
     path,
@@ -163,7 +164,7 @@ class _Report:
         groups = not_checked_groups(self._data.inputs)
         if not groups:
             return
-        yield from self._section(f"Not checked ({sum(len(checks) for _, checks, _ in groups)})")
+        yield from self._section(f"Not checked ({not_checked_count(self._data.inputs)})")
         # What most inputs lack comes first.
         groups.sort(key=lambda group: -len(group[2]))
         for reason, checks, inputs in groups[:_REASONS]:
