@@ -7,17 +7,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from sip_ci.findings import Severity
-from sip_ci.service.wire import WireEvidence, WireFinding
-from sip_ci.trace.message import SipMessage
+from sip_ci.service.wire import WireFinding
 from sip_ci_server.engine.causes import EFFECTS, SAME_FAULT
-from sip_ci_server.engine.checks.registry import Check, Found, Proof
+from sip_ci_server.engine.checks.registry import Check, Found
+from sip_ci_server.engine.evidence import evidence_of
 from sip_ci_server.engine.knowledge.texts import text_of
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.platforms import platforms_in, recommendation_for
 
 EXAMPLE_CALLS = 5
 MAXIMUM_EVIDENCE = 12
-_LINE_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def _finding(
         if not calls or not cause_calls or cause_calls & set(calls)
     ]
     examples = [leader, *(member for member in members if member is not leader)][:3]
-    evidence = [_evidence(proof) for member in examples for proof in member.found.evidence][:MAXIMUM_EVIDENCE]
+    evidence = [evidence_of(proof) for member in examples for proof in member.found.evidence][:MAXIMUM_EVIDENCE]
     return WireFinding(
         severity=leader.severity,
         category=check.category,
@@ -117,29 +116,3 @@ def _finding(
 
 def _title(check: Check, found: Found) -> str:
     return check.title.format_map(found.values)
-
-
-def _evidence(proof: Proof) -> WireEvidence:
-    message = proof.message
-    if message is None:
-        return WireEvidence(frame=proof.frame, time=proof.time, text=proof.text[:_LINE_LENGTH], why=proof.why)
-    position = message.observation.position
-    text = message.start_line if proof.offset is None else message.line_text(proof.offset)
-    line = position.line
-    if line is not None and proof.offset is not None:
-        line += message.line_number(proof.offset) - 1
-    return WireEvidence(
-        message=message.index,
-        line=line,
-        frame=position.frame,
-        time=message.observation.time,
-        text=text[:_LINE_LENGTH],
-        why=proof.why,
-        summary=_summary(message),
-    )
-
-
-def _summary(message: SipMessage) -> str:
-    source, destination = message.observation.source, message.observation.destination
-    path = f"{source} -> {destination} " if source is not None and destination is not None else ""
-    return f"{path}{message.summary}"[:_LINE_LENGTH]

@@ -11,7 +11,8 @@ from sip_ci_server.engine.model import Model
 SYMPTOMS: dict[str, tuple[str, ...]] = {
     "one-way-audio": ("media-one-way", "nat-sdp-private", "nat-sdp-loopback", "sdp-answer-missing"),
     "no-audio": (
-        "media-none", "media-one-way", "nat-sdp-private", "nat-sdp-loopback", "sdp-no-common-codec", "sdp-answer-missing",
+        "media-none", "media-one-way", "nat-sdp-private", "nat-sdp-loopback", "sdp-no-common-codec",
+        "sdp-answer-missing",
     ),
     "registration-failing": (
         "reg-failed", "reg-not-refreshed", "auth-failed-credentials", "auth-no-credentials", "auth-loop",
@@ -24,8 +25,8 @@ SYMPTOMS: dict[str, tuple[str, ...]] = {
     "choppy-audio": ("rtp-loss", "sdp-ptime-mismatch"),
     "call-setup-failing": (
         "txn-no-response", "txn-icmp-unreachable", "sdp-488", "sdp-no-common-codec", "auth-failed-credentials",
-        "udp-too-large", "resp-misrouted", "tcp-connect-refused", "tcp-connect-timeout", "loop-482", "too-many-hops-483",
-        "final-403", "final-404", "final-480", "final-500", "final-503",
+        "udp-too-large", "resp-misrouted", "tcp-connect-refused", "tcp-connect-timeout", "loop-482",
+        "too-many-hops-483", "final-403", "final-404", "final-480", "final-500", "final-503",
     ),
     "transfer-failing": (),
     "dtmf-failing": (),

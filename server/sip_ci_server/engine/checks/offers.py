@@ -46,7 +46,7 @@ def sdp_no_common_codec(item: Round, model: Model) -> Iterator[Outcome]:
     rate.
     """
     del model
-    if item.answer is None or item.answer_message is None:
+    if item.answer is None or item.answer_message is None or _damaged(item.offer) or _damaged(item.answer):
         return
     for offered, answered in zip(item.offer.media, item.answer.media, strict=False):
         if offered.media != "audio" or answered.media != "audio" or not offered.port or not answered.port:
@@ -235,7 +235,7 @@ def _difference(before: SessionDescription, after: SessionDescription) -> str:
 def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
     """Offer and answer both name a packet time, and not the same (RFC 8866 §6.4)."""
     del model
-    if item.answer is None or item.answer_message is None:
+    if item.answer is None or item.answer_message is None or _damaged(item.offer) or _damaged(item.answer):
         return
     for offered, answered in zip(item.offer.media, item.answer.media, strict=False):
         if offered.media != "audio" or answered.media != "audio" or not offered.port or not answered.port:

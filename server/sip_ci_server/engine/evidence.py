@@ -1,0 +1,55 @@
+"""Evidence as it is shown: the line, its place, and nothing that a reader of a public report could misuse."""
+
+from __future__ import annotations
+
+import re
+
+from sip_ci.service.wire import WireEvidence
+from sip_ci.trace.message import SipMessage
+from sip_ci_server.engine.checks.registry import Proof
+
+LINE_LENGTH = 300
+"""Characters of a line that are shown."""
+MASK = "[REDACTED]"
+
+_SECRET = re.compile(r'(?i)\b(response|cnonce|nonce|opaque|inline)([=:]\s*)("[^"]*"?|[^\s,;|"]+)')
+_CARRIERS = ("authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "a=crypto", "a=ice-pwd")
+
+
+def evidence_of(proof: Proof) -> WireEvidence:
+    """The wire form of one piece of evidence."""
+    message = proof.message
+    if message is None:
+        return WireEvidence(frame=proof.frame, time=proof.time, text=proof.text[:LINE_LENGTH], why=proof.why)
+    position = message.observation.position
+    text = message.start_line if proof.offset is None else message.line_text(proof.offset)
+    line = position.line
+    if line is not None and proof.offset is not None:
+        line += message.line_number(proof.offset) - 1
+    return WireEvidence(
+        message=message.index,
+        line=line,
+        frame=position.frame,
+        time=message.observation.time,
+        text=without_secrets(text)[:LINE_LENGTH],
+        why=proof.why,
+        summary=_summary(message),
+    )
+
+
+def without_secrets(line: str) -> str:
+    """A header or SDP line with the parts masked that would let others in: digests, nonces, media keys."""
+    lowered = line.lower()
+    if not lowered.startswith(_CARRIERS):
+        return line
+    if lowered.startswith("a=ice-pwd"):
+        return f"a=ice-pwd:{MASK}"
+    if lowered.startswith(("authorization", "proxy-authorization")) and "digest" not in lowered:
+        return f"{line.partition(':')[0]}: {MASK}"
+    return _SECRET.sub(lambda match: f"{match[1]}{match[2]}{MASK}", line)
+
+
+def _summary(message: SipMessage) -> str:
+    source, destination = message.observation.source, message.observation.destination
+    path = f"{source} -> {destination} " if source is not None and destination is not None else ""
+    return f"{path}{message.summary}"[:LINE_LENGTH]
