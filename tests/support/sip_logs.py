@@ -158,3 +158,13 @@ def chan_sip(call: list[Logged], *, prefix: str = "[Aug  7 {time}] ") -> bytes:
         lines = f"\n{head}\n{without_cr(entry.raw).decode()}\n{end}\nScheduling destruction of SIP dialog".split("\n")
         out += [f"{label}{line}\n" for line in lines]
     return "".join(out).encode()
+
+
+def ngrep(call: list[Logged]) -> bytes:
+    """`ngrep -W byline -t`: a dot for each CR."""
+    out = [b"input: call.pcap\nfilter: ( port 5060 ) and ((ip || ip6) || (vlan && (ip || ip6)))\n\n"]
+    for number, entry in enumerate(call, 1):
+        source, destination = (LOCAL, REMOTE) if entry.sent else (REMOTE, LOCAL)
+        head = f"U 2026/08/07 {time_of_day(entry.second)} {source} -> {destination} #{number}\n"
+        out.append(head.encode() + entry.raw.replace(b"\r\n", b".\n") + b"\n\n")
+    return b"".join(out)

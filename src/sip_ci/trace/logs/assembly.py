@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 
 from sip_ci.trace.logs.cleaning import CleanText
 from sip_ci.trace.logs.endpoints import resolve, transport_of
-from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, Framed, find_start, frame, strip_prefix
+from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, Framed, find_start, frame, strip_prefix, with_carriage_returns
 from sip_ci.trace.logs.interface import Head, LogLayout, LogText
 from sip_ci.trace.logs.stamps import Stamp, find_stamp, one_clock
 from sip_ci.trace.message import SipMessage
@@ -74,6 +74,7 @@ def _with_limits(layout: LogLayout, text: LogText) -> Iterator[tuple[Head, int]]
 
 def _cut(layout: LogLayout, clean: CleanText, head: Head, limit: int) -> _Piece | None:
     chunk = clean.text[head.payload : min(limit, head.payload + MAXIMUM_MESSAGE)]
+    chunk = with_carriage_returns(chunk, layout.carriage_return)
     found = find_start(chunk)
     if found is None:
         return None
@@ -86,7 +87,8 @@ def _cut(layout: LogLayout, clean: CleanText, head: Head, limit: int) -> _Piece 
             chunk = chunk[: end.start() + 1]
     if prefix:
         chunk = strip_prefix(chunk, prefix)
-    return _Piece(head, line, frame(chunk, head.size, tight=layout.tight, altered=clean.altered or bool(prefix)))
+    altered = clean.altered or bool(prefix) or bool(layout.carriage_return)
+    return _Piece(head, line, frame(chunk, head.size, tight=layout.tight, altered=altered))
 
 
 def _messages(pieces: Sequence[_Piece], times: Sequence[float | None], clock: Clock) -> tuple[SipMessage, ...]:

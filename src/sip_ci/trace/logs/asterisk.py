@@ -31,6 +31,7 @@ class PjsipLoggerLayout:
     origin = TraceOrigin.LOG
     tight = False
     terminator = NEXT_ASTERISK_LINE
+    carriage_return = b""
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The `<---` lines of the logger, wherever on their line they stand."""

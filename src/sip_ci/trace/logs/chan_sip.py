@@ -33,6 +33,7 @@ class ChanSipLayout:
     origin = TraceOrigin.LOG
     tight = False
     terminator = _TERMINATOR
+    carriage_return = b""
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The lines about messages read and transmitted."""

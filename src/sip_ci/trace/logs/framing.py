@@ -56,6 +56,11 @@ def find_start(chunk: bytes) -> tuple[int, bytes] | None:
     return None
 
 
+def with_carriage_returns(chunk: bytes, substitute: bytes) -> bytes:
+    """Put the CR back where a program wrote something else for it. The number of lines stays."""
+    return chunk.replace(substitute + b"\n", b"\r\n") if substitute else chunk
+
+
 def strip_prefix(chunk: bytes, prefix: bytes) -> bytes:
     """Take the prefix of the start line off all lines.
 

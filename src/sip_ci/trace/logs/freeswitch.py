@@ -36,6 +36,7 @@ class SofiaLayout:
     origin = TraceOrigin.LOG
     tight = False
     terminator = _TERMINATOR
+    carriage_return = b""
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The `recv` and `send` lines."""

@@ -58,5 +58,9 @@ class LogLayout(Protocol):
     def terminator(self) -> re.Pattern[bytes] | None:
         """What ends a message that its length does not end: a ruler, or the beginning of another log line."""
 
+    @property
+    def carriage_return(self) -> bytes:
+        """What the program writes for the CR at the end of a message's line, where that is not a CR or nothing."""
+
     def heads(self, text: LogText) -> Iterator[Head]:
         """The heads in a text, in order. Never raises for content, and takes time linear in its length."""

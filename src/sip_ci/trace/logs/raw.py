@@ -34,6 +34,7 @@ class RawLayout:
     # A log of an unknown layout comes here too, and writes its own lines between the messages.
     tight = False
     terminator = None
+    carriage_return = b""
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """Every start line that a header line follows, except those inside the body of another message."""

@@ -10,9 +10,10 @@ from sip_ci.trace.logs.assembly import assemble
 from sip_ci.trace.logs.asterisk import PJSIP_LOGGER
 from sip_ci.trace.logs.chan_sip import CHAN_SIP
 from sip_ci.trace.logs.cleaning import clean
-from sip_ci.trace.logs.framing import find_start
+from sip_ci.trace.logs.framing import find_start, with_carriage_returns
 from sip_ci.trace.logs.freeswitch import SOFIA
-from sip_ci.trace.logs.interface import LogLayout, LogText
+from sip_ci.trace.logs.interface import Head, LogLayout, LogText
+from sip_ci.trace.logs.ngrep import NGREP
 from sip_ci.trace.logs.raw import RAW
 from sip_ci.trace.logs.sipp import SIPP
 from sip_ci.trace.logs.sngrep import SNGREP
@@ -21,6 +22,7 @@ from sip_ci.trace.trace import Notice, NoticeKind, Trace, TraceOrigin
 
 LAYOUTS: Sequence[LogLayout] = (
     SNGREP,
+    NGREP,
     SIPP,
     PJSIP_LOGGER,
     CHAN_SIP,
@@ -65,7 +67,12 @@ def detect(text: LogText) -> LogLayout | None:
 def score(layout: LogLayout, text: LogText) -> int:
     """How many of the first heads of a layout in a text have a SIP message below them."""
     heads = islice(layout.heads(text), _ENOUGH)
-    return sum(1 for head in heads if find_start(text[head.payload : head.payload + (1 << 16)]) is not None)
+    return sum(1 for head in heads if _announces(layout, text, head))
+
+
+def _announces(layout: LogLayout, text: LogText, head: Head) -> bool:
+    payload = with_carriage_returns(text[head.payload : head.payload + (1 << 16)], layout.carriage_return)
+    return find_start(payload) is not None
 
 
 def _samples(text: LogText) -> Iterator[LogText]:

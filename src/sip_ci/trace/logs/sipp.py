@@ -33,6 +33,7 @@ class SippLayout:
     origin = TraceOrigin.LOG
     tight = True
     terminator = re.compile(rb"\n[^\r\n]{0,128}?-{47} ")
+    carriage_return = b""
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The rulers that a line about a sent or received message follows."""

@@ -34,6 +34,7 @@ class SngrepLayout:
     origin = TraceOrigin.TEXT
     tight = True
     terminator = None
+    carriage_return = b""
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The lines with a time and two addresses."""
