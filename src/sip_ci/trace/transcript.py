@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from sip_ci.trace.logs.sngrep import UNKNOWN_END
 from sip_ci.trace.media_table import MediaKind, MediaTable
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint
@@ -22,7 +23,6 @@ from sip_ci.trace.trace import Trace
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 253_402_300_799.0
 """The last second that a calendar date of four digits can name, in UNIX seconds."""
-_UNKNOWN_END = "?:0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def describe_media(media: MediaTable) -> list[str]:
 
 
 def _end(endpoint: Endpoint | None) -> str:
-    return _UNKNOWN_END if endpoint is None else str(endpoint)
+    return UNKNOWN_END.decode() if endpoint is None else str(endpoint)
 
 
 def _time(time: float | None) -> str:

@@ -210,6 +210,24 @@ def test_a_log_to_the_second_without_a_year_has_no_date() -> None:
     check_messages(trace)
 
 
+def test_a_date_header_is_no_time_of_the_log() -> None:
+    call = [
+        sip_logs.Logged(
+            entry.sent, entry.raw.replace(b"CSeq:", b"Date: Fri, 07 Aug 2026 23:59:59 GMT\r\nCSeq:"), entry.second
+        )
+        for entry in incoming_call()
+    ]
+    trace = read_log(sip_logs.sipp(call, 4), "x")
+    assert trace.clock is ABSOLUTE
+    assert trace.facts.last_time == trace.messages[-1].observation.time
+
+
+def test_a_log_that_goes_on_after_its_last_message_has_seen_that_time() -> None:
+    later = b"[2026-08-07 09:00:00.000] NOTICE[1] pbx.c: still here, 23:59:59\nand a word\n"
+    trace = read_log(sip_logs.asterisk(incoming_call()) + later, "x")
+    assert trace.facts.last_time == pytest.approx(1786060800 + 9 * 3600)
+
+
 def test_a_writer_that_never_names_itself_is_one_participant() -> None:
     call = [
         sip_logs.Logged(entry.sent, entry.raw.replace(b"b@192.0.2.10", b"b@pbx.example"), 0)

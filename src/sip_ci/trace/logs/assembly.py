@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from sip_ci.trace.logs.cleaning import CleanText
 from sip_ci.trace.logs.endpoints import resolve, transport_of
 from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, Framed, find_start, frame, strip_prefix, with_carriage_returns
 from sip_ci.trace.logs.interface import Head, LogLayout, LogText
-from sip_ci.trace.logs.stamps import Stamp, find_stamp, one_clock
+from sip_ci.trace.logs.stamps import Stamp, find_leading_stamp, one_clock
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Clock, Fidelity, Observation, Position, Transport
 from sip_ci.trace.trace import Facts, Notice, NoticeKind, Trace, TraceOrigin
@@ -45,7 +45,7 @@ def assemble(name: str, layout: LogLayout, clean: CleanText) -> Trace:
             unreadable.append(clean.line_of(head.start))
         if len(pieces) >= MAXIMUM_MESSAGES:
             break
-    first, last = _edges(layout, clean.text)
+    first, last = _edges(layout, clean.text, pieces)
     clock, times = one_clock([first, *(piece.head.stamp for piece in pieces), last])
     messages = _messages(pieces, times[1:-1], clock)
     known = [time for time in times if time is not None]
@@ -111,17 +111,23 @@ def _went_back(times: Sequence[float | None]) -> bool:
     return any(after < before - 1 for before, after in pairwise(known))
 
 
-def _edges(layout: LogLayout, text: LogText) -> tuple[Stamp | None, Stamp | None]:
+def _edges(layout: LogLayout, text: LogText, pieces: Sequence[_Piece]) -> tuple[Stamp | None, Stamp | None]:
     """The times of the first and last dated line of a program's log: it ran at least that long."""
     if layout.origin is not TraceOrigin.LOG:
         return None, None
-    first = find_stamp(text[:_EDGE])
-    last = None
-    for line in islice(reversed(text[-_EDGE:].split(b"\n")), 2000):
-        last = find_stamp(line)
-        if last is not None:
-            break
-    return first, last
+    absolute = {piece.head.stamp.absolute for piece in pieces if piece.head.stamp is not None}
+    beginning = text[:_EDGE].split(b"\n")
+    end = text[-_EDGE:].split(b"\n")
+    return _first_stamp(beginning, absolute), _first_stamp(reversed(end[1:] or end), absolute)
+
+
+def _first_stamp(lines: Iterable[bytes], absolute: Set[bool]) -> Stamp | None:
+    """The first time that a line begins with, if the log's messages have times of that kind."""
+    for line in lines:
+        stamp = find_leading_stamp(line[:256])
+        if stamp is not None and stamp.absolute in absolute:
+            return stamp
+    return None
 
 
 def _notices(pieces: Sequence[_Piece], unreadable: Sequence[int]) -> Iterator[Notice]:

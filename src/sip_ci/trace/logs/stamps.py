@@ -20,6 +20,8 @@ _STAMP = re.compile(
     rb"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2}(?![0-9]))?(?![0-9:])"
 )
 
+_NO_TEXT = re.compile(rb"[^A-Za-z:]*")
+
 
 class Stamp(NamedTuple):
     """A time as a log wrote it."""
@@ -39,6 +41,12 @@ def find_stamp(line: bytes) -> Stamp | None:
     """
     match = _STAMP.search(line)
     return None if match is None else _stamp(match)
+
+
+def find_leading_stamp(line: bytes) -> Stamp | None:
+    """The time that a line begins with, behind brackets and the like; never one in a sentence or a Date header."""
+    match = _STAMP.search(line)
+    return _stamp(match) if match is not None and _NO_TEXT.fullmatch(line, 0, match.start()) else None
 
 
 def _stamp(match: re.Match[bytes]) -> Stamp | None:
