@@ -22,6 +22,7 @@ PYPROJECT = "pyproject.toml"
 MAXIMUM_BYTES = 1024 * 1024
 _MAXIMUM_NODES = 10_000
 _MAXIMUM_DEPTH = 20
+_PLAIN_TAGS = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 _VCS_FOLDERS = (".git", ".hg", ".svn")
 
 
@@ -139,10 +140,9 @@ def _toml_lines(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _read_yaml(text: str, label: str) -> dict[str, Entry]:
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
-        return _YamlReader(loader, label).entries(node)
+        loader = yaml.SafeLoader(text)
+        return _YamlReader(loader, label).entries(loader.get_single_node())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -152,8 +152,6 @@ def _read_yaml(text: str, label: str) -> dict[str, Entry]:
         raise ConfigError(f"{label}: is not valid YAML: {reason}") from None
     except RecursionError:
         raise ConfigError(f"{label}: is nested too deeply") from None
-    finally:
-        loader.dispose()
 
 
 class _YamlReader:
@@ -186,6 +184,8 @@ class _YamlReader:
         self._budget -= 1
         if self._budget < 0 or depth > _MAXIMUM_DEPTH:
             raise ConfigError(f"{self._at(node)} holds too many or too deeply nested values")
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+            raise ConfigError(f"{self._at(node)} the tag {node.tag} is not allowed")
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, depth + 1) for item in node.value]
         if isinstance(node, yaml.MappingNode):
