@@ -23,6 +23,7 @@ class AnalysisApp(FastAPI):
         if not self.openapi_schema:
             document = get_openapi(title=self.title, version=self.version, routes=self.routes)
             request = AnalyzeRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+            request["oneOf"] = [_only("trace", "pcap_url"), _only("pcap_url", "trace")]
             components = document.setdefault("components", {})
             components.setdefault("schemas", {}).update(request.pop("$defs", {}), AnalyzeRequest=request)
             components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
@@ -33,6 +34,11 @@ class AnalysisApp(FastAPI):
                         operation["security"] = [{"key": []}]
             self.openapi_schema = document
         return self.openapi_schema
+
+
+def _only(wanted: str, other: str) -> dict[str, Any]:
+    properties = {wanted: {"type": "string", "minLength": 1}, other: {"type": "null"}}
+    return {"required": [wanted], "properties": properties}
 
 
 def create_app(services: Services) -> AnalysisApp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -46,6 +47,8 @@ def main() -> None:
 @click.option("--die-with-parent", is_flag=True, help="End when the process that started this one ends.")
 def serve(port_file: Path | None, die_with_parent: bool, roots: tuple[str, ...], **flags: object) -> None:
     """Serve the API until SIGTERM or Ctrl-C. Every setting is also SIP_CI_SERVER_<NAME> in the environment."""
+    # What is imported from here on stays; collecting garbage among it takes a sixth of the time to start.
+    gc.disable()
     if die_with_parent:
         from sip_ci_server.parent import die_with_parent as watch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -76,6 +77,8 @@ def serve(settings: ServerSettings, port_file: Path | None) -> None:
             if port_file is not None:
                 write_atomically(port_file, f"{port}\n")
             workers.warm_up()
+            gc.freeze()
+            gc.enable()
 
         config = uvicorn.Config(
             create_app(services),
