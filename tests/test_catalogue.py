@@ -8,7 +8,7 @@ import pytest
 from tests.support import sample_report as sample
 
 from sip_ci import catalogue
-from sip_ci.catalogue import CheckInfo, describe, load_catalogue, parse_catalogue, write_catalogue
+from sip_ci.catalogue import UNNAMED_CHECK, CheckInfo, describe, load_catalogue, parse_catalogue, write_catalogue
 from sip_ci.findings import Category, Severity
 
 
@@ -34,11 +34,19 @@ def test_a_client_without_the_file_knows_no_check(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_check_that_the_catalogue_does_not_hold_gets_a_card_of_its_own() -> None:
-    newer = replace(sample.ACK, check="dns-failure", title="The name cannot be resolved", severity=Severity.LOW)
+    newer = replace(sample.ACK, check="dns-failure", title="From a `trace`", severity=Severity.LOW)
     card = describe(sample.CHECKS, newer)
-    assert (card.id, card.title, card.severity) == ("dns-failure", "The name cannot be resolved", Severity.LOW)
+    assert (card.id, card.severity) == ("dns-failure", Severity.LOW)
     assert describe(sample.CHECKS, sample.ACK) is sample.CHECKS["ack-missing-2xx"]
-    assert describe({}, replace(sample.ACK, check="")).id
+
+
+@pytest.mark.parametrize("check", ["", "a`b", "x y", "../x", "a" * 200, "](http://evil.example)", "\n"])
+def test_a_card_holds_no_words_of_strangers(check: str) -> None:
+    words = "[evil](http://evil.example)"
+    finding = replace(sample.ACK, check=check, title=words, detail=words, recommendation=words, rfc=words)
+    card = describe({}, finding)
+    assert card.id == UNNAMED_CHECK
+    assert "evil" not in repr(card)
 
 
 def test_only_weaknesses_in_their_categories_are_security_checks() -> None:

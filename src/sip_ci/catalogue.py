@@ -22,6 +22,7 @@ CHECKS_URI = "https://sip-ci.github.io/sip-ci/checks/"
 UNNAMED_CHECK = "service-finding"
 """The rule of findings to which the service gave no check id."""
 
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
 _CATALOGUE_FILE = "catalogue.json"
 _SECURITY_CATEGORIES = frozenset({Category.SECURITY, Category.ENCRYPTION, Category.AUTHENTICATION})
 
@@ -65,18 +66,20 @@ class CheckInfo:
 
 
 def describe(catalogue: Mapping[str, CheckInfo], finding: Finding) -> CheckInfo:
-    """Return the catalogue's card for a finding, or one made from the finding where the catalogue has none."""
+    """Return the catalogue's card for a finding, or a bare one where the catalogue has none.
+
+    A bare card holds nothing of the finding's own words, which may come from a trace: cards are shown as they stand.
+    """
     known = catalogue.get(finding.check)
     if known is not None:
         return known
+    is_slug = _SLUG.fullmatch(finding.check) is not None
     return CheckInfo(
-        id=finding.check or UNNAMED_CHECK,
-        title=finding.title if finding.check else "A finding of the analysis service",
+        id=finding.check if is_slug else UNNAMED_CHECK,
+        title=finding.check.replace("-", " ").capitalize() if is_slug else "A finding of the analysis service",
         severity=finding.severity,
         category=finding.category,
         confidence=finding.confidence,
-        rfc=finding.rfc,
-        recommendation=finding.recommendation if finding.check else "",
     )
 
 
