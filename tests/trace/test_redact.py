@@ -207,3 +207,18 @@ def test_any_bytes_keep_their_lines_and_masking_twice_changes_nothing(noise: byt
     once = redactor.redact_message(original)
     assert once.raw.count(b"\n") == original.raw.count(b"\n")
     assert redactor.redact_message(once).raw == once.raw
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"Alice \\"Al\\" Liddell" <sip:a@h>', '"Alice Liddell <sip:a@h>', "Alice Liddell <sip:a@h>", '"Alice"<sip:a@h>',
+        'Bob <sip:b@h>, "Alice" <sip:a@h>', '"x" <sip:b@h>;p="Q", "Alice Liddell" <sip:a@h>',
+    ],
+)  # fmt: skip
+def test_names_are_masked_however_they_are_quoted(value: str) -> None:
+    result = redacted(f"INVITE sip:h SIP/2.0\nFrom: {value}\nCall-ID: x\n\n").header("from") or ""
+    assert "Alice" not in result
+    assert "Liddell" not in result
+    assert result.count("<") == value.count("<")
+    assert result.count('"') == value.replace('\\"', "").count('"')

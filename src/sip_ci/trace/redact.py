@@ -31,7 +31,7 @@ _TEL = re.compile(r"\b(?P<scheme>tel|fax|modem):(?P<number>[+*#0-9A-Da-d().-]{1,
 _NUMBER = re.compile(r"\+?[*#0-9().-]*[0-9][*#0-9().-]*\Z")
 _LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z.:_+-])\+?[0-9]{7,15}(?![0-9A-Za-z.:_-])")
 _WORD = re.compile(r"[A-Za-z0-9_+.-]{4,}")
-_QUOTED_NAME = re.compile(r'"(?P<name>(?:[^"\\\r\n]|\\[^\r\n]){1,1024})"(?=[ \t]{0,64}<)')
+_QUOTED = re.compile(r'"(?P<name>(?:[^"\\\r\n]++|\\[^\r\n])*+)(?P<end>"(?P<address>[ \t]*+<)?)?')
 _PLAIN_NAME = re.compile(r"(?P<lead>(?:\A|,)[ \t]{0,64})(?P<name>[^\s<>\",;:][^<>\",;:\r\n]*?)(?=[ \t]{0,8}<)")
 _DIGEST_PARAMETER = re.compile(
     r"(?P<name>\b(?:username\*?|response|nonce|cnonce|opaque|nextnonce|rspauth|auts|ik|ck))(?P<equals>[ \t]*=[ \t]*)"
@@ -171,8 +171,18 @@ class Redactor:
         return match[0] if match[0] in self._issued else self._pseudonyms.get(match[0], match[0])
 
     def _redact_names(self, value: str) -> str:
-        value = _QUOTED_NAME.sub(lambda match: f'"{self.pseudonym(match["name"])}"', value)
+        value = _QUOTED.sub(self._quoted_name, value)
         return _PLAIN_NAME.sub(lambda match: match["lead"] + self.pseudonym(match["name"]), value)
+
+    def _quoted_name(self, match: re.Match[str]) -> str:
+        """Mask a quoted string that stands before an address, also where its closing quote is missing."""
+        name = match["name"]
+        if match["end"] is None:
+            name = name.partition("<")[0].rstrip(" \t")
+        elif match["address"] is None:
+            return match[0]
+        rest = match[0][1 + len(name) :]
+        return f'"{self.pseudonym(name) if name else ""}{rest}'
 
     def _redact_body(self, message: SipMessage, body: str) -> str:
         if message.method.upper() == "MESSAGE" or message.content_type in ("text/plain", "message/cpim"):
