@@ -220,7 +220,7 @@ class CaptureReader:
 
     def _packets(self, packets: list[IpPacket], frame: int, time_ns: int) -> None:
         """Take the packets of one frame: a tunnel's own, and what it carries."""
-        for packet in packets[1:]:
+        for packet in packets:
             self._facts.pair(packet.source, packet.destination)
         if not packets:
             return

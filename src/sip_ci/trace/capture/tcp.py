@@ -30,7 +30,7 @@ _Key = tuple[int, int]
 class _Flow:
     """One direction of a connection. Positions are sequence numbers that do not wrap."""
 
-    __slots__ = ("framer", "held", "next", "pending", "sequence")
+    __slots__ = ("framer", "held", "latest", "next", "pending", "sequence")
 
     def __init__(self, framer: StreamFramer, sequence: int) -> None:
         self.framer = framer
@@ -42,6 +42,8 @@ class _Flow:
         """Heap of (position, tie-break, bytes on the wire, bytes captured, packet) beyond `next`."""
         self.held = 0
         """Bytes in `pending`."""
+        self.latest: Mark | None = None
+        """The last packet among those whose bytes were handed on."""
 
 
 class TcpReassembler:
@@ -131,7 +133,10 @@ class TcpReassembler:
         if known >= wire:
             return
         before = flow.framer.held
-        flow.framer.feed(data[known:], mark)
+        if flow.latest is None or mark.frame > flow.latest.frame:
+            flow.latest = mark
+        # What had to wait for an earlier byte reaches the application when that byte does.
+        flow.framer.feed(data[known:], flow.latest)
         flow.next = position + wire
         if len(data) < wire:
             self._note_gap(flow, mark.frame, "Segments of a TCP connection were captured in part")
