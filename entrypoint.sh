@@ -55,9 +55,22 @@ settings_from_inputs() {
     export SIP_CI_OUTPUT="$outputs"
 }
 
+# Asks the runner to blot the key out of the log, wherever it came from and whoever prints it.
+mask_key() {
+    local key="${SIP_CI_API_KEY:-}"
+    key="${key//%/%25}"
+    key="${key//$'\r'/%0D}"
+    key="${key//$'\n'/%0A}"
+    # Of what is this short, blotting out would only disfigure the log.
+    if [[ ${#key} -ge 4 ]]; then
+        printf '::add-mask::%s\n' "$key"
+    fi
+}
+
 if [[ $# -eq 0 ]]; then
     if [[ ${GITHUB_ACTIONS:-} == true ]]; then
         settings_from_inputs
+        mask_key
     fi
     set -- analyze
 fi

@@ -48,7 +48,8 @@ def settings(environment: dict[str, str], tmp_path: Path, *arguments: str) -> di
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    given, _, variables = ended.stdout.partition("\0\0")
+    printed = ended.stdout.removeprefix(f"::add-mask::{environment.get(variable('api-key'), '').strip()}\n")
+    given, _, variables = printed.partition("\0\0")
     found = dict(pair.split("=", 1) for pair in variables.split("\0") if "=" in pair)
     return {"arguments": given.replace("\0", " "), **{k: v for k, v in found.items() if k.startswith("SIP_CI_")}}
 

@@ -62,8 +62,8 @@ class StepResult:
         """`success` or `failure`, as `steps.ID.outcome` says it."""
         return "failure" if self.exit_code else "success"
 
-    def annotations(self, name: str) -> list[Command]:
-        """The commands `error`, `warning` or `notice`."""
+    def named(self, name: str) -> list[Command]:
+        """The commands of one name, such as `error`, in the order in which they were printed."""
         return [command for command in self.commands if command.name == name]
 
 

@@ -43,7 +43,7 @@ def test_a_healthy_call_passes(healthy: GithubRunner) -> None:
     assert result.outputs["conclusion"] == "success"
     assert {name: result.outputs[name] for name in DEFAULT_FILES} == DEFAULT_FILES
     assert [result.outputs[f"{severity}-count"] for severity in SEVERITIES[:3]] == ["0", "0", "0"]
-    assert not result.annotations("error")
+    assert not result.named("error")
     assert result.summary.strip()
     assert json.loads((healthy.workspace / DEFAULT_FILES["sarif-file"]).read_text())["version"] == "2.1.0"
 
@@ -62,7 +62,7 @@ def test_a_broken_call_fails_and_still_reports(broken: GithubRunner) -> None:
     assert "ack-missing-2xx" in {found["ruleId"] for found in sarif["runs"][0]["results"]}
     assert (broken.workspace / result.outputs["junit-file"]).stat().st_size > 0
     assert result.summary.strip()
-    assert result.annotations("error")
+    assert result.named("error")
 
 
 def test_what_is_written_belongs_to_the_owner_of_the_workspace(broken: GithubRunner) -> None:
@@ -135,7 +135,7 @@ def test_annotations_and_summary_can_be_switched_off(broken: GithubRunner) -> No
     result = broken.step({"paths": "traces", "annotations": "false", "job-summary": "false"})
 
     assert result.exit_code == 1
-    assert not result.annotations("error")
+    assert not result.named("error")
     assert result.summary == ""
 
 
@@ -178,6 +178,7 @@ def test_the_key_is_shown_nowhere(healthy: GithubRunner) -> None:
     result = healthy.step({"paths": "traces", "api-key": key})
 
     assert result.outcome == "success", result.log
+    assert [command.message for command in result.named("add-mask")] == [key]
     visible = "\n".join(line for line in result.log.splitlines() if not line.startswith("::add-mask::"))
     assert key not in visible
     assert key not in result.summary
