@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from sip_ci_server.engine.attempts import is_challenge
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
+
+_COMPUTED: WeakKeyDictionary[Model, Kpis] = WeakKeyDictionary()
 
 EFFECTIVE = frozenset({480, 486, 600, 603})
 """Final responses that count as effective although the session was not established (RFC 6076 §4.7)."""
@@ -102,7 +105,14 @@ def post_dial_delay(leg: Leg) -> float | None:
 
 
 def compute_kpis(model: Model) -> Kpis:
-    """Compute the metrics of a trace; a call seen on several hops counts once, on its first hop."""
+    """Compute the metrics of a trace, once; a call seen on several hops counts once, on its first hop."""
+    kpis = _COMPUTED.get(model)
+    if kpis is None:
+        kpis = _COMPUTED[model] = _compute(model)
+    return kpis
+
+
+def _compute(model: Model) -> Kpis:
     kpis = Kpis()
     for call, legs in model.dialogs.calls.items():
         _count_session(kpis, call, legs)

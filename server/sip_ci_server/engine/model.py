@@ -21,7 +21,7 @@ from sip_ci_server.engine.streams import Stream, behaves_like_rtp, build_streams
 from sip_ci_server.engine.transactions import Transaction, Transactions, build_transactions
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Model:
     """A trace as SIP and RTP entities."""
 
@@ -46,6 +46,7 @@ class Model:
     _answering: set[Endpoint | None] | None = None
     _by_user: dict[str, list[Attempt]] | None = None
     _suspects: set[int] | None = None
+    _by_status: dict[int, list[Transaction]] | None = None
     _acks: dict[str, list[SipMessage]] | None = None
     _by_call: dict[str, list[Transaction]] | None = None
 
@@ -105,6 +106,15 @@ class Model:
             return False
         legs = self.dialogs.calls.get(transaction.call_id, [])
         return any(leg.answer is not None and leg.invite is not transaction for leg in legs)
+
+    def ended_with(self, status: int) -> list[Transaction]:
+        """The transactions whose first final response has this status code."""
+        if self._by_status is None:
+            self._by_status = {}
+            for transaction in self.transactions:
+                if transaction.final is not None and transaction.final.status is not None:
+                    self._by_status.setdefault(transaction.final.status, []).append(transaction)
+        return self._by_status.get(status, [])
 
     def streams_of(self, call_id: str) -> list[Stream]:
         """The streams of a call."""

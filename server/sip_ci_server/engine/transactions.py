@@ -19,8 +19,8 @@ class Transaction:
     """A request with everything that belongs to it on its hop."""
 
     __slots__ = (
-        "acks", "cancelled_by", "destination", "destination_node", "method", "number", "requests", "responses",
-        "source", "source_node",
+        "acks", "cancelled_by", "destination", "destination_node", "final", "finals", "method", "number",
+        "provisionals", "requests", "responses", "source", "source_node", "success",
     )  # fmt: skip
 
     def __init__(self, request: SipMessage, nodes: Nodes) -> None:
@@ -29,6 +29,14 @@ class Transaction:
         """Every send of the request in order: the first, then its retransmissions."""
         self.responses: list[SipMessage] = []
         """Every response in order, retransmissions included."""
+        self.provisionals: list[SipMessage] = []
+        """The 1xx responses."""
+        self.finals: list[SipMessage] = []
+        """The responses of 200 and above, retransmissions included."""
+        self.final: SipMessage | None = None
+        """The first final response."""
+        self.success: SipMessage | None = None
+        """The first 2xx response."""
         self.acks: list[SipMessage] = []
         """The ACKs of an INVITE: those of this transaction (non-2xx), and those of the dialog for a 2xx."""
         self.cancelled_by: Transaction | None = None
@@ -62,25 +70,18 @@ class Transaction:
         """When the request was first sent, in seconds by the trace's clock."""
         return self.request.observation.time
 
-    @property
-    def provisionals(self) -> list[SipMessage]:
-        """The 1xx responses."""
-        return [response for response in self.responses if (response.status or 0) < 200]
-
-    @property
-    def finals(self) -> list[SipMessage]:
-        """The responses of 200 and above, retransmissions included."""
-        return [response for response in self.responses if (response.status or 0) >= 200]
-
-    @property
-    def final(self) -> SipMessage | None:
-        """The first final response."""
-        return next((response for response in self.responses if (response.status or 0) >= 200), None)
-
-    @property
-    def success(self) -> SipMessage | None:
-        """The first 2xx response."""
-        return next((response for response in self.responses if 200 <= (response.status or 0) < 300), None)
+    def add_response(self, response: SipMessage) -> None:
+        """Take a response of this transaction."""
+        self.responses.append(response)
+        status = response.status or 0
+        if status >= 200:
+            self.finals.append(response)
+            if self.final is None:
+                self.final = response
+            if status < 300 and self.success is None:
+                self.success = response
+        else:
+            self.provisionals.append(response)
 
     @property
     def is_initial(self) -> bool:
@@ -142,7 +143,7 @@ def build_transactions(messages: Iterable[SipMessage], nodes: Nodes) -> Transact
             if owner is None:
                 unmatched.append(message)
             else:
-                owner.responses.append(message)
+                owner.add_response(message)
     _attach_cancels(items, by_key)
     return Transactions(items, unmatched, acks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sip_ci.findings import Category, Severity
-from sip_ci_server.engine.checks.registry import Found, Outcome, Proof, at, at_header, check
+from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, Proof, at, at_header, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.reasons import reasons_of
 from sip_ci_server.engine.transactions import Transaction
@@ -32,8 +32,11 @@ def _register(code: int, severity: Severity) -> None:
         category=Category.SIGNALING,
         rfc="RFC 3261 §21",
     )
-    def final_code(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-        yield from _judge(transaction, model, code)
+    def final_code(model: Model, _: Model) -> Iterator[Outcome]:
+        if not len(model.transactions):
+            yield NotCheckable("the trace holds no SIP request")
+        for transaction in model.ended_with(code):
+            yield from _judge(transaction, model, code)
 
     function: Callable[..., object] = final_code
     function.__doc__ = (

@@ -1,0 +1,112 @@
+"""Makes the benchmark captures: calls of SIP, and RTP streams, as pcap files written with numpy."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+_GLOBAL_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
+_START = 1_700_000_000
+
+
+def _packet(seconds: float, source: tuple[str, int], destination: tuple[str, int], payload: bytes, ip_id: int) -> bytes:
+    """One pcap record of an Ethernet frame with IPv4 and UDP; checksums are zero, which means absent."""
+    addresses = b"".join(bytes(map(int, host.split("."))) for host in (source[0], destination[0]))
+    udp = struct.pack(">HHHH", source[1], destination[1], 8 + len(payload), 0) + payload
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), ip_id & 0xFFFF, 0, 64, 17, 0) + addresses
+    frame = b"\x00" * 12 + b"\x08\x00" + ip + udp
+    micro = round(seconds * 1e6)
+    return struct.pack("<IIII", micro // 1_000_000, micro % 1_000_000, len(frame), len(frame)) + frame
+
+
+def _call(number: int, start: float, media_port: int) -> list[tuple[float, bytes]]:
+    """The seven messages of one healthy call: INVITE, 100, 180, 200, ACK, BYE, 200."""
+    caller, callee = ("198.51.100.10", 5060), ("203.0.113.20", 5060)
+    call_id = f"{number}-bench@198.51.100.10"
+
+    def message(start_line: str, cseq: str, branch: str, to_tag: str, body: str = "") -> bytes:
+        kind = "Content-Type: application/sdp\r\n" if body else ""
+        contact = callee[0] if start_line.startswith("SIP") else caller[0]
+        return (
+            f"{start_line}\r\nVia: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK-{number}-{branch};rport\r\n"
+            f"From: <sip:alice@example.com>;tag=a{number}\r\nTo: <sip:bob@example.com>{to_tag}\r\n"
+            f"Call-ID: {call_id}\r\nCSeq: {cseq}\r\nContact: <sip:user@{contact}:5060>\r\n"
+            f"Max-Forwards: 70\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+    def sdp(host: str, port: int) -> str:
+        return (
+            f"v=0\r\no=- {number} 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+            "a=rtpmap:0 PCMU/8000\r\na=ptime:20\r\n"
+        )
+
+    tag = f";tag=b{number}"
+    offer, answer = sdp("198.51.100.10", media_port), sdp("203.0.113.20", media_port)
+    steps = [
+        (0.0, True, message("INVITE sip:bob@example.com SIP/2.0", "1 INVITE", "i", "", offer)),
+        (0.001, False, message("SIP/2.0 100 Trying", "1 INVITE", "i", "")),
+        (0.050, False, message("SIP/2.0 180 Ringing", "1 INVITE", "i", tag)),
+        (0.500, False, message("SIP/2.0 200 OK", "1 INVITE", "i", tag, answer)),
+        (0.510, True, message("ACK sip:user@203.0.113.20:5060 SIP/2.0", "1 ACK", "a", tag)),
+        (20.6, True, message("BYE sip:user@203.0.113.20:5060 SIP/2.0", "2 BYE", "b", tag)),
+        (20.61, False, message("SIP/2.0 200 OK", "2 BYE", "b", tag)),
+    ]
+    return [
+        (start + delay, _packet(start + delay, *((caller, callee) if forward else (callee, caller)), payload, number))
+        for delay, forward, payload in steps
+    ]
+
+
+def write_calls(path: Path, calls: int, rate: float) -> None:
+    """Write `calls` healthy calls that begin at `rate` a second."""
+    records: list[tuple[float, bytes]] = []
+    for number in range(calls):
+        records += _call(number, _START + number / rate, 10_000 + 2 * (number % 20_000))
+    records.sort(key=lambda record: record[0])
+    path.write_bytes(_GLOBAL_HEADER + b"".join(data for _, data in records))
+
+
+def write_media(path: Path, calls: int, packets: int) -> None:
+    """Write `calls` calls at once, and `packets` RTP packets of 20 ms PCMU spread over their 2 * `calls` streams."""
+    signalling = []
+    for number in range(calls):
+        signalling += _call(number, _START + number / calls * 0.02, 10_000 + 2 * number)
+    signalling.sort(key=lambda record: record[0])
+    per_stream = packets // (2 * calls)
+    template = np.frombuffer(
+        _packet(0.0, ("198.51.100.10", 1), ("203.0.113.20", 1), b"\x80\x00" + b"\x00" * 10 + b"\xd5" * 160, 0), np.uint8
+    )
+    total = per_stream * 2 * calls
+    # Rows are ordered by time: packet k of every stream before packet k + 1 of any.
+    step, stream = np.divmod(np.arange(total, dtype=np.int64), 2 * calls)
+    call, reverse = np.divmod(stream, 2)
+    micro = (_START * 10**6 + 600_000) + step * 20_000 + stream * (20_000 // (2 * calls) or 1)
+    rows = np.tile(template, (total, 1))
+
+    def put(offset: int, values: np.ndarray, kind: str) -> None:
+        rows[:, offset : offset + np.dtype(kind).itemsize] = values.astype(kind).view(np.uint8).reshape(total, -1)
+
+    put(0, micro // 10**6, "<u4")
+    put(4, micro % 10**6, "<u4")
+    ethernet = 16
+    ip, udp = ethernet + 14, ethernet + 34
+    put(ip + 4, step * 7 + stream, ">u2")
+    left, right = rows[:, ip + 12 : ip + 16].copy(), rows[:, ip + 16 : ip + 20].copy()
+    backward = reverse.astype(bool)
+    rows[backward, ip + 12 : ip + 16] = right[backward]
+    rows[backward, ip + 16 : ip + 20] = left[backward]
+    put(udp, 10_000 + 2 * call, ">u2")
+    put(udp + 2, 10_000 + 2 * call, ">u2")
+    rtp = udp + 8
+    put(rtp + 2, (step + stream * 11) & 0xFFFF, ">u2")
+    put(rtp + 4, (step * 160 + stream * 977) & 0xFFFFFFFF, ">u4")
+    put(rtp + 8, stream + 0x10000000, ">u4")
+    beginning = [data for time, data in signalling if time < _START + 0.6]
+    ending = [data for time, data in signalling if time >= _START + 0.6]
+    with path.open("wb") as file:
+        file.write(_GLOBAL_HEADER)
+        file.writelines(beginning)
+        rows.tofile(file)
+        file.writelines(ending)

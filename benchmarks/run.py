@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Times `sip-ci analyze`, with the start of its server, against tshark on the same files in the same run.
+
+Usage: python benchmarks/run.py [--runs N] [--only NAME]
+
+Prints the median wall time, the peak memory of all processes together, and the ratio to tshark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from inputs import write_calls, write_media
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One command's cost."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def _descendants(root: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, queue = [], [root]
+    while queue:
+        process = queue.pop()
+        found.append(process)
+        queue += children.get(process, [])
+    return found
+
+
+def _memory(root: int) -> int:
+    """Proportional set size of a process and its descendants in bytes: shared pages are counted once."""
+    total = 0
+    for process in _descendants(root):
+        try:
+            for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+        except OSError:
+            continue
+    return total
+
+
+def measure(command: list[str], directory: Path) -> Measurement:
+    """Run a command once; exit code 1 is a verdict, not a failure."""
+    peak, done = 0, threading.Event()
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.02):
+            peak = max(peak, _memory(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    error = process.communicate()[1]
+    elapsed = time.perf_counter() - started
+    done.set()
+    watcher.join()
+    if process.returncode not in (0, 1):
+        sys.exit(f"{' '.join(command)} failed with {process.returncode}: {error.decode(errors='replace')[-2000:]}")
+    return Measurement(elapsed, peak)
+
+
+def _median(command: list[str], directory: Path, runs: int) -> Measurement:
+    results = [measure(command, directory) for _ in range(runs)]
+    return Measurement(statistics.median(item.seconds for item in results), max(item.peak_bytes for item in results))
+
+
+def main() -> None:
+    """Make the inputs, run both programs, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", choices=("calls-10", "calls-20000", "rtp-1000000"))
+    options = parser.parse_args()
+    tshark, sip_ci = shutil.which("tshark"), shutil.which("sip-ci")
+    if tshark is None or sip_ci is None:
+        sys.exit("needs tshark and sip-ci on the PATH")
+    statistics_of = {"sip": ["-q", "-z", "sip,stat"], "rtp": ["-q", "-z", "rtp,streams"]}
+    cases = (
+        ("calls-10", "sip", lambda path: write_calls(path, 10, 10)),
+        ("calls-20000", "sip", lambda path: write_calls(path, 20_000, 200)),
+        ("rtp-1000000", "rtp", lambda path: write_media(path, 1000, 1_000_000)),
+    )
+    print(f"{'input':14} {'MB':>7} {'sip-ci s':>9} {'tshark s':>9} {'ratio':>6} {'sip-ci MB':>10} {'tshark MB':>10}")
+    with tempfile.TemporaryDirectory(prefix="sip-ci-benchmark-") as name:
+        directory = Path(name)
+        for case, kind, write in cases:
+            if options.only not in (None, case):
+                continue
+            path = directory / f"{case}.pcap"
+            write(path)
+            ours = _median(
+                [sip_ci, "analyze", path.name, "--fail-on", "never", "--output", "json=report.json"],
+                directory,
+                options.runs,
+            )
+            theirs = _median([tshark, "-n", "-r", path.name, *statistics_of[kind]], directory, options.runs)
+            print(
+                f"{case:14} {path.stat().st_size / 1e6:7.1f} {ours.seconds:9.2f} {theirs.seconds:9.2f}"
+                f" {ours.seconds / theirs.seconds:6.2f} {ours.peak_bytes / 1e6:10.0f} {theirs.peak_bytes / 1e6:10.0f}",
+                flush=True,
+            )
+            path.unlink()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("NO_COLOR", "1")
+    main()
