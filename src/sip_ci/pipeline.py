@@ -25,6 +25,9 @@ from sip_ci.service.wire import AnalysisContext
 
 logger = logging.getLogger(__name__)
 
+_FAILURES_TOLD = 10
+"""Failing inputs that are named on standard error; the reports name all."""
+
 EXIT_CODES = {Conclusion.SUCCESS: 0, Conclusion.FAILURE: 1, Conclusion.ERROR: 2, Conclusion.NO_INPUT: 3}
 
 
@@ -97,4 +100,9 @@ def _read_ones(analyses: Sequence[InputAnalysis]) -> tuple[InputAnalysis, ...]:
         raise NoInputError(f"none of the {len(analyses)} files that were found is a trace")
     if skipped := len(analyses) - len(kept):
         logger.info("%d files that are no traces were skipped", skipped)
+    failed = [analysis.result for analysis in kept if analysis.result.error]
+    for result in failed[:_FAILURES_TOLD]:
+        logger.error("%s: %s", result.name, result.error)
+    if len(failed) > _FAILURES_TOLD:
+        logger.error("%d more inputs could not be analysed; the reports name them", len(failed) - _FAILURES_TOLD)
     return kept

@@ -117,8 +117,7 @@ def choose_route(client: AnalysisClient, *, bundled: bool) -> Route:
 
 
 def _failed(file: TraceFile, reason: str, *, skip: bool) -> InputAnalysis:
-    level = logging.INFO if skip else logging.ERROR
-    logger.log(level, "%s: %s", printable(file.name), reason)
+    logger.info("%s: %s", printable(file.name), reason)
     return InputAnalysis(InputResult(name=file.name, error=reason), skipped=skip)
 
 
