@@ -91,6 +91,16 @@ class Fetcher:
         self._resolver = resolver
         self._dialer = dialer
         self._tls = tls
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """End all transfers at once and refuse new ones."""
+        with self._lock:
+            self._closed = True
+            for raw in self._open:
+                _abort(raw)
 
     def fetch(self, url: str, into: BinaryIO) -> None:
         """Write the file that `url` names into `into`.
@@ -153,7 +163,7 @@ class Fetcher:
             raw = self._dialer(address, target.port, min(_CONNECT_TIMEOUT, _remaining(deadline)))
             raw.settimeout(min(_READ_TIMEOUT, _remaining(deadline)))
             # The timeout of a socket begins anew with every byte; a server that drips is ended by the watchdog.
-            guarded = raw.dup()
+            guarded = self._guard(raw)
             watchdog = threading.Timer(_remaining(deadline), _abort, (guarded,))
             watchdog.daemon = True
             watchdog.start()
@@ -178,8 +188,20 @@ class Fetcher:
             if watchdog is not None:
                 watchdog.cancel()
             if guarded is not None:
+                with self._lock:
+                    self._open.discard(guarded)
                 guarded.close()
             connection.close()
+
+    def _guard(self, raw: socket.socket) -> socket.socket:
+        """Return a second handle of a connection, by which another thread can end it."""
+        with self._lock:
+            if self._closed:
+                raw.close()
+                raise ConnectionAbortedError("the server is shutting down")
+            guarded = raw.dup()
+            self._open.add(guarded)
+            return guarded
 
     def _receive(self, response: http.client.HTTPResponse, deadline: float, into: BinaryIO) -> str | None:
         if response.status in _REDIRECTS:
@@ -201,7 +223,9 @@ class Fetcher:
                 raise self._too_large()
             _remaining(deadline)
             into.write(chunk)
-        if declared is not None and received < declared:
+        # A transfer that was ended from here looks complete where no length was declared.
+        _remaining(deadline)
+        if self._closed or (declared is not None and received < declared):
             raise FetchError("the host of pcap_url ended the transfer early")
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from sip_ci_server.storage.captures import CaptureStore
 
 _LONGEST_URL = 8192
 _CAPTURES_PATH = "/v1/captures/"
+_CONCURRENT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,13 @@ class Inputs:
         self._captures = captures
         self._roots = tuple(root.resolve() for root in roots)
         self._maximum_bytes = maximum_bytes
+        # Threads of their own: however slow the hosts that users name are, keys are looked up meanwhile.
+        self.threads = ThreadPoolExecutor(_CONCURRENT, thread_name_prefix="input")
+
+    def close(self) -> None:
+        """End all transfers."""
+        self._fetcher.close()
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
     def open(self, url: str, owner: str, own_origins: tuple[str, ...]) -> Iterator[LocalInput]:

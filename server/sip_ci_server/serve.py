@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import uvicorn
 
@@ -48,15 +49,17 @@ class AnnouncingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let running requests finish for a moment; what is left by then is answered 503."""
+        self._services.runner.closing = True
         closing = asyncio.create_task(self._services.runner.close(_GRACE_SECONDS))
+        self._services.inputs.close()
         if self._purging is not None:
             self._purging.cancel()
         await super().shutdown(sockets)
         await closing
 
 
-def serve(settings: ServerSettings, port_file: Path | None) -> None:
-    """Serve until SIGTERM or SIGINT.
+def serve(settings: ServerSettings, port_file: Path | None) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, then end this process with exit code 0.
 
     Args:
         settings: where to listen, and everything else.
@@ -97,6 +100,10 @@ def serve(settings: ServerSettings, port_file: Path | None) -> None:
         AnnouncingServer(config, services, announce).run(sockets=[listener])
     finally:
         workers.shutdown(wait=False, cancel_futures=True)
+    # Threads that wait for a name server or a lock must not hold the end up, and there is nothing left to tear down.
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -99,14 +99,15 @@ class AnalysisRunner:
         self._capacity = capacity
         """How many analyses may run and wait together."""
         self._function = function
-        self._closing = False
+        self.closing = False
+        """Whether the server is shutting down."""
         self.pending = 0
         """How many analyses run or wait."""
 
     @property
     def available(self) -> bool:
         """Whether one more analysis would be taken."""
-        return not self._closing and self.pending < self._capacity
+        return not self.closing and self.pending < self._capacity
 
     async def run(self, source: Path | str, name: str, context: AnalysisContext) -> bytes:
         """Analyse one input in a worker and return the JSON of its AnalysisResponse.
@@ -116,7 +117,7 @@ class AnalysisRunner:
             WorkerCrashedError, WorkerTimeoutError: from the worker.
             Exception: whatever the engine raised.
         """
-        if self._closing:
+        if self.closing:
             raise OverloadedError("the server is shutting down")
         if self.pending >= self._capacity:
             raise OverloadedError("too many analyses are waiting")
@@ -124,7 +125,7 @@ class AnalysisRunner:
         try:
             return await asyncio.wrap_future(self._executor.submit(self._function, source, name, context))
         except RuntimeError as error:
-            if self._closing:
+            if self.closing:
                 raise OverloadedError("the server is shutting down") from error
             raise
         finally:
@@ -132,7 +133,7 @@ class AnalysisRunner:
 
     async def close(self, grace: float) -> None:
         """Refuse new analyses, give the running ones `grace` seconds, then end the workers."""
-        self._closing = True
+        self.closing = True
         deadline = asyncio.get_running_loop().time() + grace
         while self.pending and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)

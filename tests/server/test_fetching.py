@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -260,6 +261,20 @@ def test_what_is_no_file_is_refused(fetch: Fetch, page: str, why: str) -> None:
 def test_a_site_that_drips_is_left(fetch: Fetch) -> None:
     with pytest.raises(FetchError, match="in time"):
         fetch("http://public.example/drip", timeout=0.5)
+
+
+def test_closing_ends_a_transfer(network: Network) -> None:
+    fetcher = Fetcher(FetchPolicy(True, (), LIMIT, 60), network.resolve, network.dial)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(fetcher.fetch, "http://public.example/drip", io.BytesIO())
+        while not Site.seen:
+            time.sleep(0.01)
+        fetcher.close()
+        # The whole page takes 15 seconds, and would be no failure.
+        with pytest.raises(FetchError):
+            running.result(timeout=10)
+    with pytest.raises(FetchError):
+        fetcher.fetch("http://public.example/file", io.BytesIO())
 
 
 def test_https_verifies_the_certificate(fetch: Fetch, network: Network) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.support.analysis_server import ServerUnderTest
@@ -12,6 +15,7 @@ from tests.support.analysis_server import ServerUnderTest
 from sip_ci.service.wire import MAXIMUM_TRACE_BYTES
 from sip_ci_server.accounts.interface import AccountsUnavailableError
 from sip_ci_server.accounts.plans import Plan
+from sip_ci_server.fetching import Fetcher, FetchPolicy
 
 QUOTA_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 
@@ -252,3 +256,23 @@ def test_metrics_count_and_never_repeat_a_request(server: ServerUnderTest) -> No
     assert "sip_ci_analysis_seconds_count 1" in text
     assert "fake" not in text
     assert "BREW" not in text
+
+
+def test_slow_hosts_do_not_keep_others_from_their_keys(make_server: Callable[..., ServerUnderTest]) -> None:
+    release = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        release.wait(30)
+        return []
+
+    policy = FetchPolicy(allow_http=False, ports=(443,), maximum_bytes=1, timeout=60)
+    server = make_server(fetcher=Fetcher(policy, resolve), capacity=100)
+    headers = server.key_for("ann")
+    url = {"pcap_url": "https://slow.example/a.pcap"}
+    with server.client as client, ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(client.post, "/v1/analyze", headers=headers, json=url) for _ in range(40)]
+        while len(server.services.inputs.threads._threads) < 16:
+            time.sleep(0.01)
+        assert client.get("/v1/keys", headers=headers).status_code == 200
+        release.set()
+        assert {future.result().status_code for future in waiting} == {400}

@@ -24,7 +24,7 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def require_principal(request: Request) -> Principal:
+async def require_principal(request: Request) -> Principal:
     """Return whose key the request carries.
 
     Raises:

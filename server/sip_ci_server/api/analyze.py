@@ -22,7 +22,6 @@ from sip_ci_server.api.access import caller_of, own_origins, require_principal, 
 from sip_ci_server.api.bodies import read_body
 from sip_ci_server.api.errors import ApiError, ErrorCode, invalid, too_large, unavailable
 from sip_ci_server.fetching import FetchError, TooLargeError
-from sip_ci_server.inputs import LocalInput
 from sip_ci_server.worker_process import WorkerCrashedError, WorkerTimeoutError
 from sip_ci_server.workers import OverloadedError
 
@@ -101,7 +100,8 @@ async def _run(request: Request, principal: Principal, wanted: AnalyzeRequest) -
         try:
             if wanted.pcap_url is not None:
                 opening = services.inputs.open(wanted.pcap_url, principal.user_id, own_origins(request))
-                opened: LocalInput = await asyncio.to_thread(stack.enter_context, opening)
+                loop = asyncio.get_running_loop()
+                opened = await loop.run_in_executor(services.inputs.threads, stack.enter_context, opening)
                 source, name = opened.path, opened.name
             else:
                 source, name = wanted.trace or "", "trace"
@@ -109,6 +109,8 @@ async def _run(request: Request, principal: Principal, wanted: AnalyzeRequest) -
         except TooLargeError as error:
             raise too_large(str(error)) from None
         except FetchError as error:
+            if services.runner.closing:
+                raise unavailable("the server is shutting down; try again") from None
             raise invalid(str(error), ErrorCode.FETCH_FAILED) from None
         except OverloadedError as error:
             raise unavailable(f"{error}; try again", ErrorCode.OVERLOADED) from None
