@@ -8,7 +8,6 @@ from tests.e2e.live.conftest import Recordings
 from tests.e2e.live.phones import reason_without_baresip
 from tests.e2e.live.proxy import reason_without_kamailio
 from tests.support.capture import reason_without_tcpdump
-from tests.support.command import analyzed
 from tests.support.network import reason_without_namespaces
 from tests.support.sipp import reason_without_sipp
 
@@ -87,7 +86,7 @@ def _signalling(report: Report, name: str, other: str) -> set[str]:
     """Checks found in the signalling of one input, without those that the other input could not answer."""
     unanswered = {unchecked.check for unchecked in report.not_checked if unchecked.input == other}
     found = {finding.check for finding in _of(report, name) if finding.category not in NOT_SIGNALLING}
-    return {SEEN_ON_THE_WIRE_ONLY.get(check, check) for check in found - unanswered}
+    return {SEEN_ON_THE_WIRE_ONLY.get(check, check) for check in found} - unanswered
 
 
 def test_every_live_call_is_in_the_catalogue() -> None:
@@ -97,20 +96,20 @@ def test_every_live_call_is_in_the_catalogue() -> None:
 @pytest.mark.parametrize("case", LIVE_CASES, ids=lambda case: case.name)
 def test_call_is_diagnosed(case: Case, recordings: Recordings) -> None:
     _require_programs(case)
-    capture, log = recordings.of(case)
-    use_log = log is not None and case.log_checks is not None
-    report = analyzed(*([capture, log] if log is not None and use_log else [capture]), folder=capture.parent)
+    diagnosed = recordings.diagnosed(case)
+    report, capture, log = diagnosed.report, diagnosed.capture, diagnosed.log
 
-    in_capture = _of(report, capture.name)
+    in_capture = _of(report, capture)
     assert case.capture_checks <= {finding.check for finding in in_capture}
     if not case.capture_checks:
         assert _alarms(in_capture) == []
 
-    if log is None or case.log_checks is None:
+    if log is None:
         return
-    in_log = _of(report, log.name)
+    assert case.log_checks is not None
+    in_log = _of(report, log)
     assert case.log_checks <= {finding.check for finding in in_log}
     if not case.log_checks:
         assert _alarms(in_log) == []
     if case.seen_from_one_place:
-        assert _signalling(report, capture.name, log.name) == _signalling(report, log.name, capture.name)
+        assert _signalling(report, capture, log) == _signalling(report, log, capture)
