@@ -2,49 +2,39 @@
 
 dpkt decodes the headers, and no other module knows of it. Its classes are used for one header at a time: left to
 themselves they decode all the way up, recurse as deep as a hostile packet is nested, and rebuild bytes instead of
-slicing them.
+slicing them. dpkt takes a while to import, and most captures need nothing of it: whoever calls imports this late.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import dpkt
 
 from sip_ci.trace.capture.columns import ETHERTYPE_IPV4, ETHERTYPE_IPV6, GTP_PORT
-from sip_ci.trace.observation import Endpoint
-
-PROTOCOL_ICMP = 1
-PROTOCOL_IPV4 = 4
-PROTOCOL_TCP = 6
-PROTOCOL_UDP = 17
-PROTOCOL_IPV6 = 41
-PROTOCOL_GRE = 47
-PROTOCOL_ICMPV6 = 58
-
-UNREAD_PROTOCOLS = {50: "ESP", 132: "SCTP"}
-"""What may carry SIP and is not read here."""
-
-LINK_PPP = 9
-LINK_PPP_HDLC = 50
-LINK_ETHERNET = 1
-
-_ETHERTYPE_BRIDGED = 0x6558
-_ETHERTYPES_MPLS = (0x8847, 0x8848)
-_ETHERTYPE_PPPOE = 0x8864
-_ETHERTYPES_VLAN = (0x8100, 0x88A8, 0x9100, 0x9200)
-_ETHERTYPE_PPP = 0x880B
-_PPP_PROTOCOLS = {0x0021: ETHERTYPE_IPV4, 0x0057: ETHERTYPE_IPV6, 0x0281: 0x8847}
-
-UNDERSTOOD = frozenset(
-    {ETHERTYPE_IPV4, ETHERTYPE_IPV6, _ETHERTYPE_BRIDGED, _ETHERTYPE_PPPOE, *_ETHERTYPES_MPLS, *_ETHERTYPES_VLAN}
+from sip_ci.trace.capture.packets import (
+    ETHERTYPE_BRIDGED,
+    ETHERTYPE_PPP,
+    ETHERTYPE_PPPOE,
+    ETHERTYPES_MPLS,
+    ETHERTYPES_VLAN,
+    LINK_ETHERNET,
+    PPP_PROTOCOLS,
+    PROTOCOL_GRE,
+    PROTOCOL_ICMPV6,
+    PROTOCOL_IPV4,
+    PROTOCOL_IPV6,
+    PROTOCOL_UDP,
+    Datagram,
+    Fragment,
+    IpPacket,
+    MalformedPacketError,
+    Segment,
+    Unreachable,
 )
-"""The Ethernet types worth dissecting; ARP and the like are not."""
-
-UNDERSTOOD_LINKS = frozenset({LINK_ETHERNET, LINK_PPP, LINK_PPP_HDLC})
+from sip_ci.trace.observation import Endpoint
 
 _DEPTH = 8
 """Headers inside one another (tunnels, tags) that are followed."""
@@ -77,75 +67,6 @@ class _Tcp(dpkt.tcp.TCP):  # type: ignore[misc]
         dpkt.Packet.unpack(self, buf)
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """What an IP header says of a part of a datagram (RFC 791 §3.2, RFC 8200 §4.5)."""
-
-    id: int
-    offset: int
-    """Bytes."""
-    more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class IpPacket:
-    """An IP packet, or a reassembled one."""
-
-    source: str
-    destination: str
-    protocol: int
-    ip_id: int | None
-    """The identification of IPv4; None for IPv6."""
-    payload: bytes
-    """What is behind the IP headers, as far as it was captured."""
-    wire: int
-    """Bytes of the payload on the wire."""
-    fragment: Fragment | None = None
-    fragments: int = 1
-    """How many fragments it was put together from."""
-
-    @property
-    def cut(self) -> bool:
-        """Whether the capture has only the beginning."""
-        return len(self.payload) < self.wire
-
-
-@dataclass(frozen=True, slots=True)
-class Datagram:
-    """A UDP datagram."""
-
-    source: Endpoint
-    destination: Endpoint
-    payload: bytes
-    wire: int
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A TCP segment."""
-
-    source: Endpoint
-    destination: Endpoint
-    sequence: int
-    flags: int
-    payload: bytes
-    wire: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unreachable:
-    """An ICMP destination-unreachable message (RFC 792; RFC 4443 §3.1)."""
-
-    type: int
-    code: int
-    ipv6: bool
-    quoted: IpPacket
-
-
-class MalformedPacketError(ValueError):
-    """The bytes are not what the header in front of them says."""
-
-
 def dissect_link(link: int, data: bytes, wire: int) -> list[IpPacket]:
     """The IP packets of a link-layer frame of one of `UNDERSTOOD_LINKS`, outermost first.
 
@@ -153,8 +74,8 @@ def dissect_link(link: int, data: bytes, wire: int) -> list[IpPacket]:
         MalformedPacketError: a header is cut off or contradicts itself.
     """
     if link == LINK_ETHERNET:
-        return dissect(_ETHERTYPE_BRIDGED, data, wire)
-    return dissect(_ETHERTYPE_PPP, data, wire)
+        return dissect(ETHERTYPE_BRIDGED, data, wire)
+    return dissect(ETHERTYPE_PPP, data, wire)
 
 
 def dissect(ethertype: int, data: bytes, wire: int) -> list[IpPacket]:
@@ -198,11 +119,11 @@ def inner_packets(packet: IpPacket) -> list[IpPacket]:
 
 def _unwrap(ethertype: int, data: bytes, wire: int) -> tuple[int, bytes, int] | None:
     """Remove one header between the link layer and IP."""
-    if ethertype == _ETHERTYPE_BRIDGED:
+    if ethertype == ETHERTYPE_BRIDGED:
         return struct.unpack_from(">H", data, 12)[0], data[14:], wire - 14
-    if ethertype in _ETHERTYPES_VLAN:
+    if ethertype in ETHERTYPES_VLAN:
         return struct.unpack_from(">H", data, 2)[0], data[4:], wire - 4
-    if ethertype in _ETHERTYPES_MPLS:
+    if ethertype in ETHERTYPES_MPLS:
         for _ in range(_DEPTH):
             label = dpkt.ethernet.MPLSlabel(data[:4])
             data, wire = data[4:], wire - 4
@@ -211,16 +132,16 @@ def _unwrap(ethertype: int, data: bytes, wire: int) -> tuple[int, bytes, int] | 
         # MPLS does not say what it carries; RFC 4928 §3 keeps the first nibbles 4 and 6 for IP.
         version = data[0] >> 4
         return {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(version, -1), data, wire
-    if ethertype == _ETHERTYPE_PPPOE:
+    if ethertype == ETHERTYPE_PPPOE:
         # RFC 2516 §4: version and type, code, session, length.
-        return _ETHERTYPE_PPP, data[6:], wire - 6
-    if ethertype == _ETHERTYPE_PPP:
+        return ETHERTYPE_PPP, data[6:], wire - 6
+    if ethertype == ETHERTYPE_PPP:
         if data[:2] in (b"\xff\x03", b"\x0f\x00"):
             # The address and control fields may be left out (RFC 1662 §3.2); Cisco HDLC has its own.
             data, wire = data[2:], wire - 2
         # RFC 1661 §2: the protocol field's low bit says that it has no second byte.
         size = 1 if data[0] & 1 else 2
-        return _PPP_PROTOCOLS.get(int.from_bytes(data[:size], "big"), -1), data[size:], wire - size
+        return PPP_PROTOCOLS.get(int.from_bytes(data[:size], "big"), -1), data[size:], wire - size
     return None
 
 
@@ -349,11 +270,3 @@ def unreachable(packet: IpPacket) -> Unreachable | None:
     except (dpkt.Error, struct.error, ValueError, IndexError):
         return None
     return Unreachable(data[0], data[1], ipv6, quoted)
-
-
-def endpoints_of(packet: IpPacket) -> tuple[Endpoint, Endpoint]:
-    """Source and destination of UDP or TCP; port 0 where the ports are missing."""
-    ports = (0, 0)
-    if packet.protocol in (PROTOCOL_UDP, PROTOCOL_TCP) and len(packet.payload) >= 4:
-        ports = struct.unpack_from(">HH", packet.payload)
-    return Endpoint(packet.source, ports[0]), Endpoint(packet.destination, ports[1])

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 import numpy as np
 
 from sip_ci.trace.capture.columns import HeaderColumns
-from sip_ci.trace.capture.dissect import PROTOCOL_TCP, PROTOCOL_UDP, Unreachable, endpoints_of
+from sip_ci.trace.capture.packets import PROTOCOL_TCP, PROTOCOL_UDP, Unreachable, endpoints_of
 from sip_ci.trace.capture.records import RecordBatch
 from sip_ci.trace.capture.tcp import ACK, FIN, RST, SIP_PORTS, SYN
 from sip_ci.trace.limits import Limits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sip_ci.trace.capture.dissect import IpPacket
+from sip_ci.trace.capture.packets import IpPacket
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.trace import NoticeKind

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from sip_ci.trace.capture import dissect, pcap, pcapng
+from sip_ci.trace.capture import packets, pcap, pcapng
 from sip_ci.trace.capture.classify import classify, sip_start
 from sip_ci.trace.capture.columns import HeaderColumns, TransportColumns, decode_headers
-from sip_ci.trace.capture.dissect import IpPacket, MalformedPacketError
 from sip_ci.trace.capture.endpoints import EndpointTable
 from sip_ci.trace.capture.facts import FactsBuilder
 from sip_ci.trace.capture.fragments import FragmentReassembler
 from sip_ci.trace.capture.framing import Mark
 from sip_ci.trace.capture.media_rows import MediaRows, MediaRowsBuilder
+from sip_ci.trace.capture.packets import IpPacket, MalformedPacketError
 from sip_ci.trace.capture.records import PADDING, RecordBatch
 from sip_ci.trace.capture.tcp import FIN, RST, SYN, TcpReassembler
 from sip_ci.trace.input_stream import InputStream
@@ -195,6 +195,10 @@ class CaptureReader:
 
     def _slow(self, batch: RecordBatch, headers: HeaderColumns, row: int) -> None:
         ethertype = int(headers.link.ethertype[row])
+        if ethertype >= 0 and ethertype not in packets.UNDERSTOOD:
+            return
+        from sip_ci.trace.capture import dissect
+
         frame = batch.first_frame + row
         start = int(batch.offset[row])
         end = start + int(batch.captured[row])
@@ -202,33 +206,33 @@ class CaptureReader:
         try:
             if ethertype < 0:
                 link = int(batch.link[row])
-                if link not in dissect.UNDERSTOOD_LINKS:
+                if link not in packets.UNDERSTOOD_LINKS:
                     self._notices.add(
                         NoticeKind.UNKNOWN_LINK_TYPE, f"Packets of link-layer type {link} cannot be read", frame=frame
                     )
                     return
-                packets = dissect.dissect_link(link, batch.buffer[start:end], wire)
-            elif ethertype in dissect.UNDERSTOOD:
-                network = int(headers.link.offset[row])
-                packets = dissect.dissect(ethertype, batch.buffer[network:end], wire - (network - start))
+                found = dissect.dissect_link(link, batch.buffer[start:end], wire)
             else:
-                return
+                network = int(headers.link.offset[row])
+                found = dissect.dissect(ethertype, batch.buffer[network:end], wire - (network - start))
         except MalformedPacketError:
             self._notices.add(NoticeKind.MALFORMED_PACKET, "Packets have damaged headers", frame=frame)
             return
-        self._packets(packets, frame, int(batch.time_ns[row]))
+        self._packets(found, frame, int(batch.time_ns[row]))
 
-    def _packets(self, packets: list[IpPacket], frame: int, time_ns: int) -> None:
+    def _packets(self, found: list[IpPacket], frame: int, time_ns: int) -> None:
         """Take the packets of one frame: a tunnel's own, and what it carries."""
-        for packet in packets:
+        for packet in found:
             self._facts.pair(packet.source, packet.destination)
-        if not packets:
+        if not found:
             return
-        packet = packets[-1]
+        packet = found[-1]
         if packet.fragment is not None:
             whole = self._fragments.add(packet, frame, time_ns)
             if whole is None:
                 return
+            from sip_ci.trace.capture import dissect
+
             inner = dissect.inner_packets(whole)
             if inner:
                 for carried in inner:
@@ -244,7 +248,9 @@ class CaptureReader:
         self._packet(packet, frame, time_ns)
 
     def _packet(self, packet: IpPacket, frame: int, time_ns: int) -> None:
-        if packet.protocol == dissect.PROTOCOL_UDP:
+        from sip_ci.trace.capture import dissect
+
+        if packet.protocol == packets.PROTOCOL_UDP:
             datagram = dissect.udp_datagram(packet)
             if datagram is None or not datagram.payload:
                 return
@@ -256,7 +262,7 @@ class CaptureReader:
                 self._media_from_slow.append(
                     (time_ns, frame, source, destination, packet.ip_id or 0, payload, datagram.wire)
                 )
-        elif packet.protocol == dissect.PROTOCOL_TCP:
+        elif packet.protocol == packets.PROTOCOL_TCP:
             segment = dissect.tcp_segment(packet)
             if segment is None:
                 return
@@ -266,14 +272,14 @@ class CaptureReader:
                 self._tcp_flags(segment.flags, time_ns, source, destination, frame)
             mark = Mark(time_ns, frame, packet.ip_id, packet.fragments)
             self._tcp.segment(source, destination, segment.sequence, segment.flags, segment.payload, segment.wire, mark)
-        elif packet.protocol in (dissect.PROTOCOL_ICMP, dissect.PROTOCOL_ICMPV6):
+        elif packet.protocol in (packets.PROTOCOL_ICMP, packets.PROTOCOL_ICMPV6):
             error = dissect.unreachable(packet)
             if error is not None:
                 self._facts.icmp(packet.source, error, time_ns, frame)
-        elif packet.protocol in dissect.UNREAD_PROTOCOLS:
+        elif packet.protocol in packets.UNREAD_PROTOCOLS:
             self._notices.add(
                 NoticeKind.UNREAD_PROTOCOL,
-                f"Packets of {dissect.UNREAD_PROTOCOLS[packet.protocol]} are not read, and may carry SIP or media",
+                f"Packets of {packets.UNREAD_PROTOCOLS[packet.protocol]} are not read, and may carry SIP or media",
                 frame=frame,
             )
 
