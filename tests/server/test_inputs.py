@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 import pytest
 from tests.support.analysis_server import CAPTURE_LIMIT, ServerUnderTest
 
+from sip_ci_server.fetching import Fetcher, FetchError, FetchPolicy
 from sip_ci_server.storage.captures import CaptureStore, StoreFullError
 
 
@@ -148,6 +150,34 @@ def test_refused_uploads_leave_nothing(server: ServerUnderTest, tmp_path: Path) 
     chunks = (b"x" * 1000 for _ in range(6))
     assert server.client.post("/v1/captures", headers=ann, content=chunks).status_code == 413
     assert list((tmp_path / "captures").iterdir()) == []
+
+
+class CannedFetcher(Fetcher):
+    def __init__(self) -> None:
+        super().__init__(FetchPolicy(allow_http=False, ports=(443,), maximum_bytes=1, timeout=1))
+        self.written: list[Path] = []
+
+    def fetch(self, url: str, into: BinaryIO) -> None:
+        into.write(b"12345")
+        self.written.append(Path(into.name))
+        if url.endswith("/refused"):
+            raise FetchError("refused")
+
+
+def test_a_fetched_file_is_analysed_and_deleted(make_server: Callable[..., ServerUnderTest]) -> None:
+    fetcher = CannedFetcher()
+    server = make_server(fetcher=fetcher)
+    ann = server.key_for("ann")
+    response = analyze(server, ann, "https://captures.example/nightly/a%20call.pcap?token=secret")
+    assert response.status_code == 200
+    assert response.json()["meta"]["trace"] == {
+        **response.json()["meta"]["trace"],
+        "messages": 5,
+        "format": "a call.pcap",
+    }
+    assert analyze(server, ann, "https://captures.example/refused").status_code == 400
+    assert len(fetcher.written) == 2
+    assert not any(path.exists() for path in fetcher.written)
 
 
 def test_full_store_is_refused_until_something_expires(tmp_path: Path) -> None:
