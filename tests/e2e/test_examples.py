@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.e2e.live.catalogue import CASES
 from tests.support import transform
+from tests.support.agreement import signalling_checks
 
 from sip_ci.findings import Severity
 from sip_ci.service.wire import AnalysisContext, AnalysisResponse
@@ -126,3 +128,14 @@ def test_variants_hold_the_messages_that_they_should(example: Example) -> None:
     assert messages(transform.without_first_messages(1)(capture)) == whole - 1
     assert messages(transform.without_last_messages(1)(capture)) == whole - 1
     assert sum(messages(transform.one_side(side)(capture)) for side in range(len(capture.hosts))) == whole
+
+
+@pytest.mark.parametrize(
+    "name", [case.name for case in CASES if case.log_checks is not None and case.seen_from_one_place]
+)
+def test_capture_and_log_of_one_call_agree(name: str) -> None:
+    capture = diagnose(TRACES / f"{name}.pcap", f"{name}.pcap")
+    log = diagnose(TRACES / f"{name}.log", f"{name}.log")
+    in_capture = signalling_checks(capture.findings, {unchecked.check for unchecked in log.not_checked})
+    in_log = signalling_checks(log.findings, {unchecked.check for unchecked in capture.not_checked})
+    assert in_capture == in_log

@@ -7,11 +7,12 @@ from tests.e2e.live.catalogue import CASES, Case, PhoneCall
 from tests.e2e.live.conftest import Recordings
 from tests.e2e.live.phones import reason_without_baresip
 from tests.e2e.live.proxy import reason_without_kamailio
+from tests.support.agreement import signalling_checks
 from tests.support.capture import reason_without_tcpdump
 from tests.support.network import reason_without_namespaces
 from tests.support.sipp import reason_without_sipp
 
-from sip_ci.findings import Category, Severity
+from sip_ci.findings import Severity
 from sip_ci.report.json_models import Report, ReportedFinding
 
 LIVE = (
@@ -49,9 +50,6 @@ LIVE = (
 )
 """The calls that are made anew in every run; the others are committed as examples."""
 LIVE_CASES = [case for case in CASES if case.name in LIVE]
-NOT_SIGNALLING = {Category.MEDIA, Category.CAPTURE}
-SEEN_ON_THE_WIRE_ONLY = {"txn-icmp-unreachable": "txn-no-response"}
-"""What a capture explains by a packet that is no SIP, and what is left of it in a log."""
 
 pytestmark = [
     pytest.mark.live,
@@ -83,10 +81,8 @@ def _alarms(findings: list[ReportedFinding]) -> list[tuple[str, Severity, str]]:
 
 
 def _signalling(report: Report, name: str, other: str) -> set[str]:
-    """Checks found in the signalling of one input, without those that the other input could not answer."""
     unanswered = {unchecked.check for unchecked in report.not_checked if unchecked.input == other}
-    found = {finding.check for finding in _of(report, name) if finding.category not in NOT_SIGNALLING}
-    return {SEEN_ON_THE_WIRE_ONLY.get(check, check) for check in found} - unanswered
+    return signalling_checks(_of(report, name), unanswered)
 
 
 def test_every_live_call_is_in_the_catalogue() -> None:
