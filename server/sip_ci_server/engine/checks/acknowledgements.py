@@ -24,6 +24,8 @@ GIVE_UP = (28.0, 36.0)
     category=Category.SIGNALING,
     rfc="RFC 3261 §13.3.1.4",
     needs=Needs.TIMES,
+    absent="the trace holds no answered INVITE",
+    only=lambda leg: leg.answer is not None,
 )
 def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The callee answered and sent the answer again, and no ACK came (RFC 3261 §13.3.1.4, §13.2.2.4).
@@ -115,6 +117,7 @@ def _later_request(leg: Leg, answer: SipMessage) -> Transaction | None:
     category=Category.SIGNALING,
     rfc="RFC 3261 §17.1.1.3",
     absent="the trace holds no INVITE",
+    only=lambda transaction: transaction.method == "INVITE",
 )
 def ack_missing_non2xx(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A final response of 300 or above was sent again and again (timer G), and no ACK came (RFC 3261 §17.2.1,
@@ -143,6 +146,7 @@ def ack_missing_non2xx(transaction: Transaction, model: Model) -> Iterator[Outco
     category=Category.CODEC,
     rfc="RFC 3261 §13.2.1",
     absent="the trace holds no call whose offer came in a response",
+    only=lambda item: item.delayed,
 )
 def ack_sdp_missing(item: Round, model: Model) -> Iterator[Outcome]:
     """The INVITE had no offer, the 2xx made one, and the ACK has no answer (RFC 3261 §13.2.1, delayed offer)."""

@@ -20,6 +20,8 @@ PATIENCE = 5.0
     severity=Severity.HIGH,
     category=Category.AUTHENTICATION,
     rfc="RFC 3261 §22.1",
+    absent="the trace holds no request with credentials",
+    only=lambda attempt: any(credentials_of(item.request) for item in attempt.transactions),
 )
 def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     """Credentials for the challenged realm were refused, and no later try succeeded (RFC 3261 §22.1 to §22.3).
@@ -75,6 +77,8 @@ def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]
     category=Category.AUTHENTICATION,
     rfc="RFC 3261 §22.2",
     needs=Needs.TIMES,
+    absent="the trace holds no challenge",
+    only=lambda attempt: bool(attempt.challenged),
 )
 def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     """A challenge was not answered within five seconds, in this Call-ID or another (RFC 3261 §22.2)."""
@@ -125,6 +129,8 @@ def _answers(candidate: Transaction, challenged: Transaction) -> bool:
     severity=Severity.HIGH,
     category=Category.AUTHENTICATION,
     rfc="RFC 3261 §22.1",
+    absent="the trace holds no challenge",
+    only=lambda attempt: bool(attempt.challenged),
 )
 def auth_loop(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     """At least three challenges and no success (RFC 3261 §22.1): credentials that fail, or that are dropped on the

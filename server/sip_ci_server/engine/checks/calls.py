@@ -25,6 +25,7 @@ DROPPED_AFTER = 2.0
     category=Category.SIGNALING,
     rfc="RFC 3261 §15.1.2",
     absent="the trace holds no BYE",
+    only=lambda transaction: transaction.method == "BYE",
 )
 def bye_rejected(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A BYE got a final response of 300 or above that is no challenge (RFC 3261 §15.1.2: 481 where the dialog is
@@ -72,6 +73,8 @@ def _is_crossing(other: Transaction, bye: Transaction) -> bool:
     severity=Severity.HIGH,
     category=Category.SIGNALING,
     rfc="RFC 3261 §14.1",
+    absent="the trace holds no INVITE or UPDATE inside a call",
+    only=lambda leg: leg.answer is not None and any(item.method in ("INVITE", "UPDATE") for item in leg.transactions),
 )
 def reinvite_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A re-INVITE or UPDATE inside an answered call failed (RFC 3261 §14.1, RFC 3311 §5.2).
@@ -124,6 +127,7 @@ def _succeeds_later(leg: Leg, position: int) -> bool:
     category=Category.SIGNALING,
     rfc="RFC 3326 §2",
     absent="the trace holds neither BYE nor CANCEL",
+    only=lambda transaction: transaction.method in ("BYE", "CANCEL"),
 )
 def bye_abnormal_cause(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The Reason of a BYE or CANCEL names a fault (RFC 3326 §2, ITU-T Q.850): neither a hang-up nor what a person
@@ -230,6 +234,8 @@ TOLERANCE = 2.0
     rfc="RFC 3261 §13.3.1.4; RFC 4028 §10",
     confidence=Confidence.LIKELY,
     needs=Needs.TIMES,
+    absent="the trace holds no call from its answer to its BYE",
+    only=lambda leg: leg.talk_time is not None,
 )
 def drop_at_fixed_interval(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The talk time equals the value of a timer, and the BYE says that it was no person who hung up.

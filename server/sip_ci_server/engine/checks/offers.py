@@ -40,6 +40,7 @@ def _names(encodings: dict[tuple[str, int], Encoding]) -> str:
     category=Category.CODEC,
     rfc="RFC 3264 §6.1",
     absent="the trace holds no SDP offer with an answer",
+    only=lambda item: item.answer is not None,
 )
 def sdp_no_common_codec(item: Round, model: Model) -> Iterator[Outcome]:
     """Both sides list audio codecs, and none is common (RFC 3264 §6.1). Names compare without case, with the clock
@@ -122,6 +123,7 @@ def _describe(media: MediaDescription) -> str:
     category=Category.CODEC,
     rfc="RFC 3264 §6",
     absent="the trace holds no SDP offer with an answer",
+    only=lambda item: item.answer is not None,
 )
 def sdp_mline_count(item: Round, model: Model) -> Iterator[Outcome]:
     """The answer must have the offer's m-lines, as many and in the same order (RFC 3264 §6)."""
@@ -231,6 +233,7 @@ def _difference(before: SessionDescription, after: SessionDescription) -> str:
     category=Category.CODEC,
     rfc="RFC 8866 §6.4",
     absent="the trace holds no SDP offer with an answer",
+    only=lambda item: item.answer is not None,
 )
 def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
     """Offer and answer both name a packet time, and not the same (RFC 8866 §6.4)."""
@@ -265,7 +268,8 @@ def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
     severity=Severity.HIGH,
     category=Category.CODEC,
     rfc="RFC 3261 §13.2.1",
-    absent="the trace holds no answered INVITE with an offer",
+    absent="the trace holds no answered INVITE",
+    only=lambda leg: leg.answer is not None,
 )
 def sdp_answer_missing(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The INVITE had an offer, and no reliable response carries the answer (RFC 3261 §13.2.1).

@@ -75,6 +75,7 @@ def _slow(leg: Leg, limits: tuple[float, ...], *, success: bool) -> Iterator[Out
     rfc="RFC 6076 §4.4",
     needs=Needs.TIMES,
     absent="the trace holds no BYE",
+    only=lambda transaction: transaction.method == "BYE",
 )
 def kpi_sdd(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The final response to a BYE took more than a second (RFC 6076 §4.4, session disconnect delay)."""
@@ -91,6 +92,7 @@ def kpi_sdd(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     rfc="RFC 6076 §4.1",
     needs=Needs.TIMES,
     absent="the trace holds no REGISTER",
+    only=lambda transaction: transaction.method == "REGISTER",
 )
 def kpi_rrd(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A successful REGISTER took more than a second to be answered (RFC 6076 §4.1, registration request delay)."""

@@ -22,6 +22,7 @@ _UNREACHABLE = (404, 408, 410, 480)
     category=Category.AUTHENTICATION,
     rfc="RFC 3261 §10.3",
     absent="the trace holds no REGISTER",
+    only=lambda attempt: attempt.last.method == "REGISTER",
 )
 def reg_failed(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     """A REGISTER ended with 300 or above that is no challenge (RFC 3261 §10.3, §21); a 423 that is made good is

@@ -115,6 +115,8 @@ class Check:
     run: CheckFunction
     absent: str
     """The reason to give where the trace holds no subject."""
+    only: Callable[[Any], bool] | None = None
+    """Which subjects the check is about; None means all."""
     gates: bool = True
     """Whether a finding can fail a build; notices about the capture itself cannot."""
 
@@ -142,9 +144,13 @@ def check(
     confidence: Confidence = Confidence.CERTAIN,
     needs: Needs = Needs.NOTHING,
     absent: str = "",
+    only: Callable[[Any], bool] | None = None,
     gates: bool = True,
 ) -> Callable[[CheckFunction], CheckFunction]:
-    """Register a check under its id; a second one of the same id is a programming error."""
+    """Register a check under its id; a second one of the same id is a programming error.
+
+    Where the trace holds no subject that `only` accepts, the outcome is not checkable with the reason `absent`.
+    """
 
     def register(function: CheckFunction) -> CheckFunction:
         subject = next(iter(typing.get_type_hints(function).values()))
@@ -153,18 +159,9 @@ def check(
         if subject not in _SUBJECTS:
             raise TypeError(f"{id}: no subjects of type {subject!r}")
         _CHECKS[id] = Check(
-            id,
-            title,
-            severity,
-            category,
-            confidence,
-            rfc,
-            needs,
-            subject,
-            function,
-            absent or _SUBJECTS[subject][1],
-            gates,
-        )
+            id, title, severity, category, confidence, rfc, needs, subject, function,
+            absent or _SUBJECTS[subject][1], only, gates,
+        )  # fmt: skip
         return function
 
     return register
@@ -200,6 +197,8 @@ def run_check(check: Check, model: Model) -> Iterator[Outcome]:
         return
     any_subject = False
     for subject in _SUBJECTS[check.subject][0](model):
+        if check.only is not None and not check.only(subject):
+            continue
         any_subject = True
         yield from check.run(subject, model)
     if not any_subject and check.absent:

@@ -136,6 +136,7 @@ def _meaning(error: IcmpError) -> str:
     rfc="RFC 3261 §17.1.1.2",
     needs=Needs.TIMES,
     absent="the trace holds no INVITE",
+    only=lambda transaction: transaction.method == "INVITE",
 )
 def txn_invite_retransmitted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """Timer A ran out before the first response to an INVITE over UDP (RFC 3261 §17.1.1.2)."""

@@ -23,6 +23,8 @@ from sip_ci_server.engine.transactions import Transaction
     category=Category.NAT,
     rfc="RFC 3581 §4",
     needs=Needs.ADDRESSES,
+    absent="no answered request asks for rport",
+    only=lambda transaction: bool(transaction.responses) and transaction.request.top_via.parameter("rport") is not None,
 )
 def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The request asked for `rport`, and the response went to the Via's sent-by all the same (RFC 3581 §4, RFC 3261
@@ -167,7 +169,8 @@ def too_many_hops_483(transaction: Transaction, model: Model) -> Iterator[Outcom
     severity=Severity.HIGH,
     category=Category.SIGNALING,
     rfc="RFC 3261 §12.2.1.1",
-    absent="the trace holds no INVITE",
+    absent="the trace holds no answered call with a Record-Route",
+    only=lambda leg: leg.answer is not None and bool(leg.answer.record_routes),
 )
 def record_route_not_honored(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A request inside the dialog lacks the Route set that the 2xx's Record-Route made (RFC 3261 §12.1.2, §12.2.1.1,

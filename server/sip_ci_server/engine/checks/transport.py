@@ -27,7 +27,8 @@ SIP_PORTS = range(5060, 5092)
     severity=Severity.HIGH,
     category=Category.SIGNALING,
     rfc="RFC 3261 §18.1.1",
-    absent="the trace holds no SIP request",
+    absent="the trace holds no request over UDP",
+    only=lambda transaction: transaction.transport is Transport.UDP,
 )
 def udp_too_large(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A request over 1300 bytes went over UDP (RFC 3261 §18.1.1), so fragments may be lost on the way.
