@@ -13,7 +13,7 @@ COPY server /source/server
 
 # An environment without pip of its own, filled by the base image's pip. NumPy's test suites are data that
 # nothing imports. Bytecode is compiled here and never checked again: the image runs as any user and on a
-# read-only file system, where it could not be written later, and an import without it takes twice as long.
+# read-only file system, where it could not be written later, and without it an analysis takes more than twice as long.
 RUN python3 -m venv --without-pip /opt/sip-ci \
     && python3 -m pip --python /opt/sip-ci/bin/python install --no-cache-dir --no-compile '/source[server]' \
     && find /opt/sip-ci/lib/python3*/site-packages/numpy -type d -name tests -prune -exec rm -rf '{}' + \
