@@ -70,8 +70,10 @@ def text_of(check_id: str) -> CheckText:
         entry = response_codes()[int(code)]
         return CheckText(
             summary=f"A request ended with {code} {entry.phrase}.",
-            description=f"{entry.meaning} The finding names the request, who answered it, and the Reason and Warning"
-            " headers of the response. An outcome that a test expects can be named as expected in the configuration.",
+            description=f"{entry.meaning} The finding names the element that gave the response first, not those that"
+            " passed it on, and its Reason and Warning headers. Requests that begin something are judged; REGISTER, BYE"
+            " and CANCEL have checks of their own. A call that was answered all the same, on another branch or a later"
+            " try, is only noted.",
             impact=entry.impact,
             recommendation=entry.recommendation,
             platforms=entry.platforms,
