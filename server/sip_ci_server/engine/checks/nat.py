@@ -14,6 +14,8 @@ from sip_ci_server.engine.model import Model
 
 PROVEN = 10
 """RTP packets in each direction that prove that media finds its way all the same."""
+_DOUBT = tuple(Confidence)
+"""From certain to possible."""
 _BY_CONFIDENCE = {
     Confidence.CERTAIN: None,
     Confidence.LIKELY: Severity.MEDIUM,
@@ -33,28 +35,33 @@ def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A session description sends media to a private address that its receiver cannot reach (RFC 8866 §5.7, RFC 1918).
 
     Silent inside one lab, where private addresses reach each other; low where ICE offers a reachable candidate,
-    where an
-    element on the path replaces the address, or where RTP flows both ways all the same.
+    where an element on the path replaces the address, or where RTP flows both ways all the same.
     """
     for message, _, media, connection in _advertised(leg, model):
         sender, receiver = ends_of(message)
         address = connection.address
-        confidence = model.seen.unreachable_for(address, receiver, sender or "") if receiver is not None else None
+        realm = _realm_of_receiver(leg, message)
+        confidence = model.seen.unreachable_for(address, realm, sender or "") if realm is not None else None
         if confidence is None:
             continue
         reachable = _still_reachable(leg, media, message, address, model)
         yield Found(
-            (at_sdp(message, connection.line, f"media is to be sent to {address}, which {receiver} cannot reach"),),
+            (
+                at_sdp(
+                    message,
+                    connection.line,
+                    f"media is to be sent to {address}, which {receiver or 'the receiver'} cannot reach",
+                ),
+            ),
             f"The SDP in the {message.summary} contains `c=IN {connection.address_type} {address}`, a"
             f" {scope_of(address)} address"
-            f" that is not routable over the Internet, and was sent to {receiver}. The receiver cannot send RTP to"
-            f" it (port"
-            f" {media.port}).{reachable}",
+            f" that is not routable over the Internet, and was sent to {receiver or 'the other side'}."
+            f" The receiver cannot send RTP to it (port {media.port}).{reachable}",
             {"address": address},
             key=("caller" if _from_caller(leg, message) else "callee", media.media),
             calls=(leg.call_id,),
             severity=Severity.LOW if reachable else _BY_CONFIDENCE[confidence],
-            confidence=confidence,
+            confidence=confidence if realm == receiver else max(confidence, Confidence.LIKELY, key=_DOUBT.index),
         )
         return
 
@@ -125,6 +132,22 @@ def ends_of(message: SipMessage) -> tuple[str | None, str | None]:
         return source or client, destination or message.request_uri.host or None
     server = message.contacts[0].uri.host if message.contacts else None
     return source or server, destination or client
+
+
+def _realm_of_receiver(leg: Leg, message: SipMessage) -> str | None:
+    """An address from which the receiver's realm is known, where the message itself went to a name or an unnamed end.
+
+    The other party's Contact tells where it is; else a sender that speaks from a public address speaks to the Internet.
+    """
+    sender, receiver = ends_of(message)
+    if receiver is not None and scope_of(receiver) is not Scope.NAME:
+        return receiver
+    other = leg.answer if _from_caller(leg, message) else leg.invite.request
+    hosts = [contact.uri.host for contact in other.contacts] if other is not None else []
+    known = next((host for host in hosts if scope_of(host) is not Scope.NAME), None)
+    if known is not None:
+        return known
+    return sender if sender is not None and scope_of(sender) is Scope.PUBLIC else None
 
 
 def _advertised(
