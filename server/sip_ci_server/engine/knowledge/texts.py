@@ -72,8 +72,8 @@ def text_of(check_id: str) -> CheckText:
             summary=f"A request ended with {code} {entry.phrase}.",
             description=f"{entry.meaning} The finding names the element that gave the response first, not those that"
             " passed it on, and its Reason and Warning headers. Only requests outside a dialog are judged; REGISTER,"
-            " BYE and CANCEL have checks of their own. A call that was answered all the same, on another branch or a later"
-            " try, and a 3xx or 4xx to OPTIONS, which shows that the element is alive, are only noted.",
+            " BYE and CANCEL have checks of their own. A call that was answered all the same, on another branch or a"
+            " later try, and a 3xx or 4xx to OPTIONS, which shows that the element is alive, are only noted.",
             impact=entry.impact,
             recommendation=entry.recommendation,
             platforms=entry.platforms,
