@@ -120,10 +120,24 @@ def test_a_broken_connection_is_tried_again(service: FakeService) -> None:
 
 
 def test_asking_again_ends_with_the_deadline(service: FakeService) -> None:
-    service.answer("POST", "/v1/analyze", Reply(503, headers={"Retry-After": "3600"}))
-    with pytest.raises(ServiceError, match="busy"):
+    service.answer("POST", "/v1/analyze", Reply(503, {"code": "overloaded"}, {"Retry-After": "3600"}))
+    with pytest.raises(RequestRefusedError) as raised:
         client(service.url, seconds=0.5).analyze(REQUEST, "x")
+    assert raised.value.status == 503
     assert len(service.asked) == 1
+
+
+def test_an_overloaded_server_is_asked_longer_than_one_that_fails(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "backoff", lambda _attempt: 0.001)
+    service.answer("POST", "/v1/analyze", Reply(503, {"code": "unavailable"}))
+    with pytest.raises(RequestRefusedError):
+        client(service.url).analyze(REQUEST, "x")
+    failing = len(service.asked)
+    overloaded = [Reply(503, {"code": "overloaded"})] * (failing + 5)
+    service.answer("POST", "/v1/analyze", *overloaded, Reply(200, {"findings": []}))
+    assert client(service.url).analyze(REQUEST, "x").findings == ()
 
 
 def test_a_used_quota_names_the_reset(service: FakeService) -> None:

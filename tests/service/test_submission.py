@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from tests.support.fake_service import FakeService, Reply
 
+from sip_ci.errors import ServiceError
 from sip_ci.inputs import TraceFile
+from sip_ci.service import transport as transport_module
 from sip_ci.service.client import AnalysisClient
 from sip_ci.service.deadline import Deadline
 from sip_ci.service.submission import Route, Submitter, choose_route
@@ -128,6 +130,18 @@ def test_a_file_that_vanishes_is_an_error_of_its_own(answering: FakeService, tmp
 def test_a_servers_own_failure_is_told_apart(service: FakeService, tmp_path: Path) -> None:
     service.answer("POST", "/v1/analyze", Reply(500, {"error": "oops"}))
     assert submitter(service, Route.FILE_URL).submit(trace_file(tmp_path, "a.log", b"x")).server_failed
+
+
+def test_a_server_that_stays_unavailable_is_to_blame_itself(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "backoff", lambda _attempt: 0.001)
+    service.answer("POST", "/v1/analyze", Reply(503, {"error": "down"}))
+    one_for_all = submitter(service, Route.FILE_URL)
+    file = trace_file(tmp_path, "a.log", b"x")
+    assert [one_for_all.submit(file).server_failed for _ in range(2)] == [True, True]
+    with pytest.raises(ServiceError, match="down"):
+        one_for_all.submit(file)
 
 
 @pytest.mark.parametrize(

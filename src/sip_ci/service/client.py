@@ -135,7 +135,7 @@ class AnalysisClient:
         if status in (400, 413, 415, 422):
             text = printable(error.error)[:500] or f"the server refused it with status {status}"
             return RequestRefusedError(text + request, status, error.code)
-        if status == 500:
+        if status in (500, 503):
             # It may well be this input that the server stumbled over; the others shall not pay for it.
             return RequestRefusedError(f"the server failed on it{said}{request}", status, error.code or "internal")
         if 300 <= status < 400:
@@ -152,8 +152,6 @@ class AnalysisClient:
                 reason = f"does not speak the analysis API (status {status}); check the server's address"
             case 429:
                 reason = f"has no analyses left for this key today{_until(answer)}; wait, or use --server bundled"
-            case 503:
-                reason = f"is busy or not available{said}; it was asked until the time was over"
             case _:
                 reason = f"failed with status {status}{said}"
         return ServiceError(f"{base} {reason}{request}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
-from sip_ci.errors import InputError
+from sip_ci.errors import InputError, ServiceError
 from sip_ci.inputs import TraceFile
 from sip_ci.results import InputResult
 from sip_ci.service.client import AnalysisClient, RequestRefusedError
@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 UNREADABLE_CODES = frozenset({"unreadable-input", "unreadable", ""})
 """The server's words for an input that is no trace of any kind that it knows; the hosted one gives no word."""
+
+_MAXIMUM_FAILURES = 3
+"""After so many inputs in a row that an unavailable server failed on, the server is to blame and not the inputs."""
 
 _CAPTURE_EXTENSIONS = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
 
@@ -50,6 +53,8 @@ class Submitter:
     context: AnalysisContext
     maximum_bytes: int
     """The largest input that is submitted."""
+    _failures: list[str] = field(default_factory=list)
+    """What the server said when it failed, input after input; emptied by every answer."""
 
     def submit(self, file: TraceFile) -> InputAnalysis:
         """Have one input analysed. What is wrong with the input alone becomes part of its result.
@@ -58,9 +63,14 @@ class Submitter:
             ServiceError: The server failed, or refuses everything.
         """
         try:
-            return self._submit(file)
+            analysis = self._submit(file)
+            self._failures.clear()
+            return analysis
         except RequestRefusedError as error:
             if error.status >= 500:
+                self._failures.append(str(error))
+                if error.status == 503 and len(self._failures) >= _MAXIMUM_FAILURES:
+                    raise ServiceError(f"{self.client.transport.base_url} is not available: {error}") from None
                 return replace(_failed(file, str(error), skip=False), server_failed=True)
             return _failed(file, str(error), skip=_may_be_no_trace(file) and error.code in UNREADABLE_CODES)
         except InputError as error:

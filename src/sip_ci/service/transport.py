@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +19,16 @@ from sip_ci.errors import ServiceError, UsageError
 from sip_ci.service.deadline import Deadline, backoff
 from sip_ci.trace.printable import printable
 
+logger = logging.getLogger(__name__)
+
 CONNECT_TIMEOUT = 10.0
 """Seconds."""
 MAXIMUM_RESPONSE_BYTES = 256 * 1024 * 1024
 _MAXIMUM_CONNECTION_ATTEMPTS = 6
+_MAXIMUM_UNAVAILABLE_ATTEMPTS = 6
+"""How often a server is asked that says 503 without being overloaded: one input that kills its worker, say, does so
+every time. A server that has too much to do is asked until the deadline."""
+_OVERLOADED = b'"overloaded"'
 _CHUNK = 64 * 1024
 
 Body = bytes | Callable[[], Iterable[bytes]] | None
@@ -118,7 +125,12 @@ class Transport:
                 failures += 1
                 self._recover(error, failures)
             else:
-                if answer.status != 503 or not self.deadline.pause(_retry_after(answer, attempt)):
+                overloaded = _OVERLOADED in answer.body
+                if answer.status != 503 or (attempt + 1 >= _MAXIMUM_UNAVAILABLE_ATTEMPTS and not overloaded):
+                    return answer
+                pause = _retry_after(answer, attempt)
+                logger.warning("%s is busy; asking again in %.1f seconds", self.base_url, pause)
+                if not self.deadline.pause(pause):
                     return answer
             attempt += 1
 
