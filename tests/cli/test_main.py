@@ -215,6 +215,7 @@ def test_a_signal_ends_the_run_with_its_code(tmp_path: Path, number: signal.Sign
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
             cwd=tmp_path,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         listener.settimeout(20)
         connection, _address = listener.accept()

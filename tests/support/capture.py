@@ -47,7 +47,8 @@ def recorded(path: Path, host: Host | None, interface: str = "eth0", capture_fil
         # The last packets are still on their way from the kernel.
         time.sleep(_SETTLE_SECONDS)
     finally:
-        process.send_signal(signal.SIGINT)
+        # Not SIGINT: a shell's background job ignores it, and so would the recorder.
+        process.send_signal(signal.SIGTERM)
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:

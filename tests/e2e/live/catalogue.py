@@ -465,7 +465,7 @@ _BROKEN = (
         "An INVITE of more than 3000 bytes over UDP, in fragments",
         Call(caller_keys={"offer": audio(_PCMU) + "\r\n" + _MANY_FORMATS}),
         "udp-too-large",
-        severity=Severity.MEDIUM,
+        severity=Severity.LOW,
     ),
     broken(
         "udp-fragments-lost",
