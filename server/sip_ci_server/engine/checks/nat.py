@@ -175,20 +175,24 @@ def _still_reachable(leg: Leg, media: MediaDescription, message: SipMessage, add
     """Why the address does no harm here; empty where nothing shows that."""
     if any(len(fields) > 7 and fields[7] in _HIDING for fields in map(str.split, media.attribute_values("candidate"))):
         return " ICE offers other candidates, so this address need not be used."
-    sessions = [session for session in model.sessions if session.leg is leg and not session.ambiguous]
-    if any(
-        sum(stream.packets for stream in session.to_caller) >= PROVEN
-        and sum(stream.packets for stream in session.to_callee) >= PROVEN
-        for session in sessions
-    ):
+    if _answered_media(leg, message, model):
         return " RTP flows both ways all the same: the other side sends to where RTP comes from."
-    if any(
-        str(stream.destination.host) == address and stream.destination.port == media.port for stream in model.streams
-    ):
-        return " RTP to this very address and port is in the capture, so it is reached."
     if _replaced_further_on(leg, message, address, model):
         return " The next element replaces the address, so the other party never uses it."
     return ""
+
+
+def _answered_media(leg: Leg, message: SipMessage, model: Model) -> bool:
+    """Whether media comes back to where the sender's own media comes from, so that the address in its SDP does no harm."""
+    for session in model.sessions:
+        if session.leg is not leg or session.ambiguous:
+            continue
+        caller = _from_caller(leg, message)
+        own, back = (session.to_callee, session.to_caller) if caller else (session.to_caller, session.to_callee)
+        sources = {stream.source for stream in own if stream.packets >= PROVEN}
+        if any(stream.packets >= PROVEN and stream.destination in sources for stream in back):
+            return True
+    return False
 
 
 def _replaced_further_on(leg: Leg, message: SipMessage, address: str, model: Model) -> bool:

@@ -74,7 +74,7 @@ def sdp_no_common_codec(item: Round, model: Model) -> Iterator[Outcome]:
     rfc="RFC 3261 §21.4.26",
 )
 def sdp_488(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """An INVITE was refused with 488, 606, 415 or 406 (RFC 3261 §21.4.26, §21.6.4, §21.4.13, §21.4.6); what was
+    """An INVITE was refused with 488, 606, 415 or 406 (RFC 3261 §21.4.26, §21.6.4, §21.4.13, §21.4.7); what was
     offered is listed.
     """
     final = leg.invite.final
