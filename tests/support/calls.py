@@ -376,4 +376,5 @@ def serious(findings: Iterable[WireFinding]) -> list[str]:
 
 def assert_healthy(ladder: Ladder) -> None:
     """Nothing at medium or above."""
-    assert serious(ladder.report().findings) == []
+    found = serious(ladder.report().findings)
+    assert not found, found

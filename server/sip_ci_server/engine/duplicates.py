@@ -26,7 +26,7 @@ IP_ID_WINDOW = 2.0
 def fold_messages(messages: Sequence[SipMessage]) -> tuple[list[SipMessage], int]:
     """Return the messages without copies, and the number of copies; messages without time are kept as they are."""
     kept: list[SipMessage] = []
-    copies: dict[int, int] = {}
+    copies: dict[int, list[SipMessage]] = {}
     last_seen: dict[bytes, list[int]] = {}
     folded = 0
     for message in messages:
@@ -40,14 +40,20 @@ def fold_messages(messages: Sequence[SipMessage]) -> tuple[list[SipMessage], int
             candidates.append(len(kept))
             kept.append(message)
         else:
-            copies[original] = copies.get(original, 1) + 1
+            copies.setdefault(original, []).append(message)
             folded += 1
-    for place, count in copies.items():
-        message = kept[place]
-        kept[place] = SipMessage(
-            message.raw, replace(message.observation, copies=count), message.fidelity, message.index
-        )
+    for place, others in copies.items():
+        kept[place] = _joined(kept[place], others)
     return kept, folded
+
+
+def _joined(message: SipMessage, copies: list[SipMessage]) -> SipMessage:
+    """The message with the number of its copies, and the other paths on which they were seen."""
+    own = message.observation
+    paths = {(copy.observation.source, copy.observation.destination): None for copy in copies}
+    paths.pop((own.source, own.destination), None)
+    observation = replace(own, copies=len(copies) + 1, other_paths=tuple(paths))
+    return SipMessage(message.raw, observation, message.fidelity, message.index)
 
 
 def _is_copy(original: SipMessage, candidate: SipMessage) -> bool:

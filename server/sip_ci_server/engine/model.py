@@ -48,6 +48,7 @@ class Model:
     _suspects: set[int] | None = None
     _by_status: dict[int, list[Transaction]] | None = None
     _acks: dict[str, list[SipMessage]] | None = None
+    _by_address: dict[str, list[Registration]] | None = None
     _by_call: dict[str, list[Transaction]] | None = None
 
     @property
@@ -92,6 +93,14 @@ class Model:
                 self._by_user.setdefault(attempt.first.request.from_.uri.user, []).append(attempt)
         return self._by_user.get(user, [])
 
+    def registrations_of(self, address_of_record: str) -> list[Registration]:
+        """The registrations of an address-of-record, one for each client and registrar."""
+        if self._by_address is None:
+            self._by_address = {}
+            for registration in self.registrations:
+                self._by_address.setdefault(registration.address_of_record, []).append(registration)
+        return self._by_address.get(address_of_record, [])
+
     def capture_lost(self, stream: Stream) -> bool:
         """Whether a stream's gaps fall together with those of other paths, so that the capture lost the packets."""
         if self._suspects is None:
@@ -106,6 +115,24 @@ class Model:
             return False
         legs = self.dialogs.calls.get(transaction.call_id, [])
         return any(leg.answer is not None and leg.invite is not transaction for leg in legs)
+
+    def relayed_from_further_on(self, transaction: Transaction) -> bool:
+        """Whether an element further on gave the failure that this transaction ended in, so that it only passed here.
+
+        A proxy may turn a 503 of the next element into a 500 of its own (RFC 3261 §16.7 step 6).
+        """
+        final = transaction.final
+        if final is None:
+            return False
+        codes = (500, 503) if final.status == 500 else (final.status,)
+        return any(
+            other.number > transaction.number
+            and other.method == transaction.method
+            and other.source_node == transaction.destination_node
+            and other.final is not None
+            and other.final.status in codes
+            for other in self.transactions_of(transaction.call_id)
+        )
 
     def ended_with(self, status: int) -> list[Transaction]:
         """The transactions whose first final response has this status code."""

@@ -28,13 +28,17 @@ def build_registrations(transactions: Transactions) -> list[Registration]:
     for transaction in transactions:
         if transaction.method != "REGISTER":
             continue
-        uri = transaction.request.to.uri
-        key = (f"{uri.user}@{uri.host}", transaction.source_node, transaction.destination_node)
+        key = (address_of_record(transaction.request), transaction.source_node, transaction.destination_node)
         registration = groups.get(key)
         if registration is None:
             registration = groups[key] = Registration(key[0], key[1], key[2], [])
         registration.transactions.append(transaction)
     return list(groups.values())
+
+
+def address_of_record(request: SipMessage) -> str:
+    """The user and host that a REGISTER binds (RFC 3261 §10.2): the URI of its To."""
+    return f"{request.to.uri.user}@{request.to.uri.host}"
 
 
 def _seconds(text: str | None) -> int | None:

@@ -91,3 +91,5 @@ class Observation:
     """The number of IP fragments that carried the message."""
     sent: bool | None = None
     """True where the writer of a log sent the message, False where it received it, None where unknown."""
+    other_paths: tuple[tuple[Endpoint | None, Endpoint | None], ...] = ()
+    """Source and destination of folded copies that were seen with other addresses: before or behind a NAT."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
@@ -15,6 +16,7 @@ from sip_ci_server.engine.transactions import Transaction
 
 GIVE_UP = (28.0, 36.0)
 """Seconds after its 2xx within which a callee that got no ACK ends the call (64*T1 = 32 s, RFC 3261 §13.3.1.4)."""
+_SPEAKS_OF_ACK = re.compile(r"\back\b", re.IGNORECASE)
 
 
 @check(
@@ -40,16 +42,22 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
         acks = leg.acks if invite is leg.invite else invite.acks
         if not answers or acks or _acknowledged_elsewhere(leg, invite, model):
             continue
+        if invite is leg.invite and _missing_before(leg, model):
+            continue
         complaint = _complaint_of_callee(leg, invite, answers, model)
         if complaint is None:
             continue
-        later = _later_request(leg, answers[0])
+        later = _later_request(leg, invite, answers[0])
+        talking = invite is leg.invite and _talks_on(leg, answers[0], model)
         contact = answers[0].contacts[0].uri.text if answers[0].contacts else "no Contact at all"
         route = f" through {len(answers[0].record_routes)} Record-Route entries" if answers[0].record_routes else ""
         visible = (
             f" The caller did send {later.method} afterwards, so the ACK may have taken a path that is not in the"
             f" trace."
             if later is not None
+            else " Media went both ways for longer than a callee waits for its ACK, so the ACK may have taken a path"
+            " that is not in the trace."
+            if talking
             else ""
         )
         yield Found(
@@ -64,7 +72,7 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
             {"status": f"{answers[0].status} {answers[0].reason}".strip()},
             key=("re-INVITE" if invite is not leg.invite else "INVITE",),
             calls=(leg.call_id,),
-            severity=Severity.MEDIUM if later is not None else None,
+            severity=Severity.MEDIUM if later is not None or talking else None,
         )
 
 
@@ -82,7 +90,7 @@ def _complaint_of_callee(leg: Leg, invite: Transaction, answers: list[SipMessage
     if bye is None or leg.sent_by_caller(bye) or first is None or bye.time is None or invite is not leg.invite:
         return None
     reason = bye.request.header("reason") or ""
-    if "ack" in reason.lower():
+    if _SPEAKS_OF_ACK.search(reason):
         return [at_header(bye.request, "reason", "the callee ends the call because no ACK came")]
     if len(answers) >= 2 and GIVE_UP[0] <= bye.time - first <= GIVE_UP[1]:
         return [at(bye.request, "the callee gives up 64*T1 = 32 s after its answer")]
@@ -102,12 +110,38 @@ def _acknowledged_elsewhere(leg: Leg, invite: Transaction, model: Model) -> bool
     )
 
 
-def _later_request(leg: Leg, answer: SipMessage) -> Transaction | None:
-    """A request that only a caller who got the answer can send: inside the dialog, by the caller, after the answer."""
+def _missing_before(leg: Leg, model: Model) -> bool:
+    """Whether the hop before this one misses the ACK too, so that the fault is reported there."""
+    return any(
+        other.callee == leg.caller
+        and (other.caller_tag, other.callee_tag) == (leg.caller_tag, leg.callee_tag)
+        and not other.acks
+        and len(other.answers) >= 3
+        for other in model.dialogs.calls.get(leg.call_id, [])
+        if other is not leg
+    )
+
+
+def _later_request(leg: Leg, invite: Transaction, answer: SipMessage) -> Transaction | None:
+    """A request that only one who got the answer can send: inside the dialog, by the INVITE's sender, after it."""
     for item in (*leg.transactions, *leg.elsewhere):
-        if leg.sent_by_caller(item) and item.time is not None and (answer.observation.time or 0) < item.time:
+        same_side = leg.sent_by_caller(item) is leg.sent_by_caller(invite)
+        if same_side and item.time is not None and (answer.observation.time or 0) < item.time:
             return item
     return None
+
+
+def _talks_on(leg: Leg, answer: SipMessage, model: Model) -> bool:
+    """Whether RTP flows both ways for longer after the answer than a callee without ACK keeps the call."""
+    if answer.observation.time is None:
+        return False
+    until = answer.observation.time + GIVE_UP[1]
+    return any(
+        any(stream.ends > until for stream in session.to_caller)
+        and any(stream.ends > until for stream in session.to_callee)
+        for session in model.sessions
+        if session.leg is leg
+    )
 
 
 @check(
@@ -129,11 +163,24 @@ def ack_missing_non2xx(transaction: Transaction, model: Model) -> Iterator[Outco
     sends = [response for response in transaction.finals if response.status == final.status]
     if len(sends) < 3 or not model.seen.retransmits(transaction.transport):
         return
+    stray = next(
+        (
+            ack
+            for ack in model.acks_of(transaction.call_id)
+            if ack.cseq.number == transaction.request.cseq.number and ack.to.tag == final.to.tag
+        ),
+        None,
+    )
+    remark = " An ACK was sent with another branch than the INVITE, which belongs to no transaction." if stray else ""
     yield Found(
-        (at(final, "the final response"), at(sends[-1], "the same response, sent again because no ACK came")),
+        (
+            at(final, "the final response"),
+            at(sends[-1], "the same response, sent again because no ACK came"),
+            *([at_header(stray, "via", "an ACK with another branch than the INVITE")] if stray else []),
+        ),
         f"INVITE was refused with {final.status} {final.reason}, and {_name(final)} sent that response {len(sends)}"
         f" times"
-        f" because no ACK came from {transaction.source or 'the caller'}.",
+        f" because no ACK of this transaction came from {transaction.source or 'the caller'}.{remark}",
         {"status": f"{final.status} {final.reason}".strip()},
         calls=(transaction.call_id,),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
 from sip_ci_server.engine.attempts import Attempt, challenges_of, credentials_of, is_challenge
-from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
+from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
 
@@ -26,7 +26,8 @@ PATIENCE = 5.0
 def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     """Credentials for the challenged realm were refused, and no later try succeeded (RFC 3261 §22.1 to §22.3).
 
-    A stale nonce (RFC 7616 §3.3, `stale=true`), a second realm on the path, and a retry that succeeds are no failure.
+    A stale nonce (RFC 7616 §3.3, `stale=true`), a second realm on the path, a client that asks for another sequence
+    number (RFC 3310 §3.4, `auts`), and a retry that succeeds are no failure.
     """
     del model
     if attempt.last.success is not None:
@@ -39,7 +40,7 @@ def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]
         known = bool(used & fresh)
         if is_challenge(final) and final is not None:
             fresh.update(entry.get("nonce") for entry in challenges_of(final))
-        if final is None or not credentials:
+        if final is None or not credentials or any(entry.get("auts") for entry in credentials):
             continue
         refused_for_good = final.status == 403 and transaction.method == "REGISTER"
         if not is_challenge(final) and not refused_for_good:
@@ -85,7 +86,10 @@ def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     final = attempt.last.final
     if final is None or not is_challenge(final) or any(credentials_of(item.request) for item in attempt.transactions):
         return
-    if not model.seen.would_show(final.observation.time, PATIENCE) or _retried_elsewhere(attempt, model):
+    if _retried_elsewhere(attempt, model):
+        return
+    if not model.seen.would_show(final.observation.time, PATIENCE):
+        yield NotCheckable(f"the trace ends less than {PATIENCE:g} s after the challenge")
         return
     method = attempt.last.method
     realm = next((entry.get("realm") for entry in challenges_of(final)), "")

@@ -34,6 +34,8 @@ def bye_rejected(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     final = transaction.final
     if transaction.method != "BYE" or final is None or (final.status or 0) < 300 or is_challenge(final):
         return
+    if model.relayed_from_further_on(transaction):
+        return
     request = transaction.request
     tags = {request.from_.tag, request.to.tag}
     legs = [leg for leg in model.dialogs.calls.get(transaction.call_id, []) if leg.answer]
@@ -79,9 +81,9 @@ def _is_crossing(other: Transaction, bye: Transaction) -> bool:
 def reinvite_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A re-INVITE or UPDATE inside an answered call failed (RFC 3261 §14.1, RFC 3311 §5.2).
 
-    A refusal that a later offer makes good (T.38 refused and G.711 accepted, glare repeated) is low.
+    A refusal that a later offer makes good (T.38 refused and G.711 accepted, glare repeated) is low. One that came
+    because the call was just ending, or because the request was cancelled, is none.
     """
-    del model
     if leg.answer is None:
         return
     for position, transaction in enumerate(leg.transactions):
@@ -90,7 +92,9 @@ def reinvite_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
             continue
         if final.status in (401, 407, 422, 487, 491, 500) and _succeeds_later(leg, position):
             continue
-        if is_challenge(final) or final.status == 491:
+        if is_challenge(final) or final.status == 491 or model.relayed_from_further_on(transaction):
+            continue
+        if _overtaken(leg, transaction, final):
             continue
         bye = leg.bye
         ended = bye.time if bye is not None else None
@@ -114,6 +118,14 @@ def reinvite_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
             calls=(leg.call_id,),
             severity=severity,
         )
+
+
+def _overtaken(leg: Leg, transaction: Transaction, final: SipMessage) -> bool:
+    """Whether a CANCEL, or the end of the call, explains the refusal (RFC 3261 §9.2, §15.1.2)."""
+    if transaction.was_cancelled and final.status == 487:
+        return True
+    ended, refused = leg.ended_at, final.observation.time
+    return ended is not None and refused is not None and ended <= refused and final.status in (481, 487)
 
 
 def _succeeds_later(leg: Leg, position: int) -> bool:
@@ -252,7 +264,7 @@ def drop_at_fixed_interval(leg: Leg, model: Model) -> Iterator[Outcome]:
     if (
         interval is not None
         and not refreshed
-        and interval - max(32.0, interval / 3) - TOLERANCE <= talk <= interval + 32
+        and interval - min(32.0, interval / 3) - TOLERANCE <= talk <= interval + 32
     ):
         yield _drop(leg, bye, talk, f"the session interval of {interval} s that was agreed and never refreshed", None)
         return

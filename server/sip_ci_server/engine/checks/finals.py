@@ -20,6 +20,8 @@ SEVERITIES: dict[int, Severity] = {
 }  # fmt: skip
 """The codes that have a check here. Codec refusals, loops and challenges have checks of their own."""
 
+_SOURCES = {489: "RFC 6665 §8.3.2", 494: "RFC 3329 §2.3.1", 580: "RFC 3312 §8", 607: "RFC 8197 §4"}
+"""Where the codes are defined that RFC 3261 does not have."""
 _HANDLED_ELSEWHERE = ("REGISTER", "BYE", "CANCEL", "ACK", "PRACK")
 _WORKING_ANSWERS_TO_OPTIONS = range(300, 500)
 
@@ -30,7 +32,7 @@ def _register(code: int, severity: Severity) -> None:
         title="{method} failed with {status}",
         severity=severity,
         category=Category.SIGNALING,
-        rfc="RFC 3261 §21",
+        rfc=_SOURCES.get(code, "RFC 3261 §21"),
     )
     def final_code(model: Model, _: Model) -> Iterator[Outcome]:
         if not len(model.transactions):
@@ -48,8 +50,7 @@ def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcom
     final = transaction.final
     if final is None or final.status != code or not transaction.is_initial or transaction.method in _HANDLED_ELSEWHERE:
         return
-    siblings = model.transactions_of(transaction.call_id)
-    if any(_passed_on(transaction, other, code) for other in siblings):
+    if model.relayed_from_further_on(transaction):
         return
     request = transaction.request
     severity, remark = _lowered(transaction, model, code)
@@ -69,17 +70,6 @@ def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcom
         key=(transaction.method,),
         calls=(transaction.call_id,),
         severity=severity,
-    )
-
-
-def _passed_on(transaction: Transaction, other: Transaction, code: int) -> bool:
-    """Whether the failure came from further on, where the same request got the same code."""
-    return (
-        other.number > transaction.number
-        and other.method == transaction.method
-        and other.source_node == transaction.destination_node
-        and other.final is not None
-        and other.final.status == code
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
@@ -9,7 +10,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.attempts import Attempt, is_challenge
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, check
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.registrations import Registration, granted_expires, requested_expires
+from sip_ci_server.engine.registrations import Registration, address_of_record, granted_expires, requested_expires
 from sip_ci_server.engine.transactions import Transaction
 
 _UNREACHABLE = (404, 408, 410, 480)
@@ -25,32 +26,41 @@ _UNREACHABLE = (404, 408, 410, 480)
     only=lambda attempt: attempt.last.method == "REGISTER",
 )
 def reg_failed(attempt: Attempt, model: Model) -> Iterator[Outcome]:
-    """A REGISTER ended with 300 or above that is no challenge (RFC 3261 §10.3, §21); a 423 that is made good is
-    none.
+    """A REGISTER ended with 300 or above that is no challenge (RFC 3261 §10.3, §21).
+
+    Medium where the same user registers later all the same; a 423 or a redirection that is made good is none.
     """
     transaction = attempt.last
     final = transaction.final
     if transaction.method != "REGISTER" or final is None or (final.status or 0) < 300 or is_challenge(final):
         return
-    if final.status == 423 and _registers_later(transaction, model):
+    if model.relayed_from_further_on(transaction):
+        return
+    recovered = _registers_later(transaction, model)
+    if recovered and (final.status == 423 or (final.status or 0) < 400):
         return
     request = transaction.request
     yield Found(
         (at(request, "the REGISTER"), at(final, "its final response")),
         f"REGISTER of {request.to.uri.text} at {request.request_uri.text} was answered {final.status} {final.reason} by"
-        f" {final.observation.source or 'the registrar'}.",
+        f" {final.observation.source or 'the registrar'}."
+        f"{' A later REGISTER of this user succeeded.' if recovered else ''}",
         {"status": f"{final.status} {final.reason}".strip()},
         key=(str(final.status),),
         calls=(attempt.call_id,),
+        severity=Severity.MEDIUM if recovered else None,
     )
 
 
 def _registers_later(transaction: Transaction, model: Model) -> bool:
-    for registration in model.registrations:
-        if transaction in registration.transactions:
-            place = registration.transactions.index(transaction)
-            return any(item.success for item in registration.transactions[place + 1 :])
-    return False
+    """Whether the same client registers the same user afterwards, at this registrar or another."""
+    user = address_of_record(transaction.request)
+    return any(
+        item.number > transaction.number and item.success is not None
+        for registration in model.registrations_of(user)
+        if registration.client == transaction.source_node
+        for item in registration.transactions
+    )
 
 
 @check(
@@ -79,6 +89,8 @@ def reg_not_refreshed(registration: Registration, model: Model) -> Iterator[Outc
         following = registration.transactions[place + 1 :]
         if any(item.time is not None and item.time <= expires + 1 for item in following):
             continue
+        if _refreshed_elsewhere(registration, transaction, expires, model):
+            continue
         if not model.seen.would_show(success.observation.time, lifetime * 1.1):
             return
         consequence = _consequence(registration, expires, following, model)
@@ -101,9 +113,24 @@ def _consequence(
     registration: Registration, expires: float, following: list[Transaction], model: Model
 ) -> SipMessage | None:
     user = registration.address_of_record.partition("@")[0]
+    again = following[0] if following else None
+    until = again.time if again is not None and again.time is not None else math.inf
     for leg in model.legs:
         final = leg.invite.final
-        late = leg.invite.time is not None and leg.invite.time > expires
+        late = leg.invite.time is not None and expires < leg.invite.time < until
         if late and final is not None and final.status in _UNREACHABLE and leg.invite.request.request_uri.user == user:
             return final
-    return following[0].request if following else None
+    # A client keeps its Call-ID until it restarts (RFC 3261 §10.2.4), so another one tells of a new client, or test.
+    return again.request if again is not None and again.call_id == registration.transactions[0].call_id else None
+
+
+def _refreshed_elsewhere(registration: Registration, transaction: Transaction, expires: float, model: Model) -> bool:
+    """Whether the same device refreshed its binding over another path: from a new port, or at another registrar."""
+    hosts = {contact.uri.host for contact in transaction.request.contacts}
+    return any(
+        item.number > transaction.number and item.time is not None and item.time <= expires + 1
+        and hosts & {contact.uri.host for contact in item.request.contacts}
+        for other in model.registrations_of(registration.address_of_record)
+        if other is not registration
+        for item in other.transactions
+    )  # fmt: skip

@@ -41,6 +41,9 @@ def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
     if not seen.sees_reverse(transaction.request) and sends < CONVINCING_SENDS:
         yield NotCheckable("packets in the direction of the responses are not in the trace")
         return
+    if _answered_unseen(transaction, model):
+        yield NotCheckable("later requests show that responses came which are not in the trace")
+        return
     window = seen.window_after(transaction.time) or 0.0
     last = transaction.requests[-1].observation.time or transaction.time
     span = last - transaction.time
@@ -58,6 +61,21 @@ def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
         key=(transaction.method,),
         calls=(transaction.call_id,),
         severity=Severity.LOW if model.answered_elsewhere(transaction) else _severity(transaction.method, final),
+    )
+
+
+def _answered_unseen(transaction: Transaction, model: Model) -> bool:
+    """Whether the sender goes on as only one can who got a response: with its ACK, or inside the dialog that it made."""
+    if transaction.method != "INVITE":
+        return False
+    request = transaction.request
+    if transaction.acks or any(ack.from_.tag == request.from_.tag for ack in model.acks_of(transaction.call_id)):
+        return True
+    return transaction.is_initial and any(
+        item.request.from_.tag == request.from_.tag
+        and item.request.to.tag
+        and item.source_node == transaction.source_node
+        for item in model.transactions_of(transaction.call_id)
     )
 
 
@@ -167,7 +185,7 @@ def txn_invite_retransmitted(transaction: Transaction, model: Model) -> Iterator
         {"sends": str(len(early)) if len(early) < 3 else "several"},
         key=("twice" if len(early) < 3 else "several",),
         calls=(transaction.call_id,),
-        severity=Severity.LOW if len(early) < 3 else None,
+        severity=Severity.LOW if len(early) < 3 or (first is None and model.answered_elsewhere(transaction)) else None,
     )
 
 

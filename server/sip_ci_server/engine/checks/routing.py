@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.headers import NameAddr
 from sip_ci.trace.message import SipMessage
-from sip_ci.trace.observation import Transport
+from sip_ci.trace.observation import Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
+from sip_ci_server.engine.checks.responses import SILENCE
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
@@ -29,6 +30,8 @@ from sip_ci_server.engine.transactions import Transaction
 def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The request asked for `rport`, and the response went to the Via's sent-by all the same (RFC 3581 §4, RFC 3261
     §18.2.2).
+
+    Low where the client got the response there, because no NAT lies between and it listens on that port.
     """
     source = transaction.source
     if transaction.transport is not Transport.UDP or source is None or source.is_unnamed or not transaction.responses:
@@ -36,14 +39,16 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     # A log's own side is worked out from the very headers that are in question here.
     if model.seen.origin is TraceOrigin.LOG or transaction.request.top_via.parameter("rport") is None:
         return
+    home = model.nodes.home
     wrong = []
     for response in transaction.responses:
         destination = response.observation.destination
-        if destination is None or destination.is_unnamed or destination == source:
+        if destination is None or destination.is_unnamed or home(destination) == home(source):
             return
         wrong.append(response)
     actual = wrong[0].observation.destination
     via = transaction.request.top_via
+    arrived = _arrived(transaction, model)
     yield Found(
         (
             at_header(transaction.request, "via", f"the request came from {source} and asks for rport"),
@@ -51,11 +56,22 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         ),
         f"{transaction.method} came from {source} with `rport` in its Via, so its response belongs there. It was"
         f" sent to"
-        f" {actual}" + (", the address in the Via" if actual and actual.host == via.host else "") + ".",
+        f" {actual}" + (", the address in the Via" if actual and actual.host == via.host else "") + "."
+        f"{' The client got it there this time; behind a NAT it would not.' if arrived else ''}",
         {"actual": str(actual)},
         key=(transaction.method,),
         calls=(transaction.call_id,),
+        severity=Severity.LOW if arrived else None,
     )
+
+
+def _arrived(transaction: Transaction, model: Model) -> bool:
+    """Whether the client shows that it got the response: it acknowledges a final one, or does not ask again."""
+    if len(transaction.requests) > 1 or transaction.final is None:
+        return False
+    if transaction.method == "INVITE":
+        return bool(transaction.acks)
+    return model.seen.would_show(transaction.time, SILENCE)
 
 
 def _status_of(transaction: Transaction, status: int, model: Model) -> bool:
@@ -63,13 +79,7 @@ def _status_of(transaction: Transaction, status: int, model: Model) -> bool:
     relays.
     """
     final = transaction.final
-    if final is None or final.status != status:
-        return False
-    return not any(
-        other.number > transaction.number and other.final is not None and other.final.status == status
-        and other.source_node == transaction.destination_node and other.method == transaction.method
-        for other in model.transactions_of(transaction.call_id)
-    )  # fmt: skip
+    return final is not None and final.status == status and not model.relayed_from_further_on(transaction)
 
 
 @check(
@@ -83,7 +93,8 @@ def loop_482(model: Model, _: Model) -> Iterator[Outcome]:
     """An element reports a loop with 482, or the same request reaches the same element again (RFC 3261 §8.2.2.2,
     §16.3).
 
-    A request that comes back with another Request-URI or Route is a spiral and legal, so both must be the same.
+    A request that comes back with another Request-URI or Route is a spiral and legal, so both must be the same. One
+    that reaches an element twice on different ways was forked before, so its own earlier Via must be in it.
     """
     visits: dict[tuple[str, ...], list[Transaction]] = defaultdict(list)
     for transaction in model.transactions:
@@ -102,17 +113,19 @@ def loop_482(model: Model, _: Model) -> Iterator[Outcome]:
             transaction.call_id,
             transaction.method,
             str(request.cseq.number),
-            transaction.destination_node,
+            str(transaction.destination),
             request.request_uri.text,
             *(entry.uri.text for entry in request.routes),
         )
-        visits[key].append(transaction)
+        if transaction.destination is not None:
+            visits[key].append(transaction)
     for visited in visits.values():
         if len(visited) < 2:
             continue
+        first, last = visited[0], visited[-1]
         hops = [len(item.request.via) for item in visited]
-        if hops[-1] > hops[0]:
-            first, last = visited[0], visited[-1]
+        branches = [via.branch for via in last.request.via[1:]]
+        if hops[-1] > hops[0] and first.request.top_via.branch in branches:
             yield Found(
                 (
                     at_header(
@@ -138,7 +151,10 @@ def loop_482(model: Model, _: Model) -> Iterator[Outcome]:
     absent="the trace holds no SIP request",
 )
 def too_many_hops_483(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """An element refused a request whose Max-Forwards had come down to zero (RFC 3261 §16.3 step 3)."""
+    """An element refused a request whose Max-Forwards had come down to zero (RFC 3261 §16.3 step 3).
+
+    OPTIONS with a small Max-Forwards asks each element on the path for a sign of life (§11), so there it is noted only.
+    """
     if not _status_of(transaction, 483, model):
         return
     request, final = transaction.request, transaction.final
@@ -160,6 +176,7 @@ def too_many_hops_483(transaction: Transaction, model: Model) -> Iterator[Outcom
         " started with too small a value.",
         key=(transaction.method,),
         calls=(transaction.call_id,),
+        severity=Severity.INFO if transaction.method == "OPTIONS" else None,
     )
 
 
@@ -188,6 +205,8 @@ def record_route_not_honored(leg: Leg, model: Model) -> Iterator[Outcome]:
     for message in _requests_of_caller(leg, model):
         actual = {_place(entry) for entry in message.routes}
         own = message.observation.source.host if message.observation.source else ""
+        if message.fidelity is Fidelity.TRUNCATED:
+            continue
         if len(message.via) != 1 or all(place in actual or place[0] == own for place in expected):
             continue
         shown = ", ".join(entry.uri.text for entry in message.routes) or "no Route at all"

@@ -18,6 +18,8 @@ LARGEST_DATAGRAM = 1300
 """Bytes above which a request must go over a congestion-controlled transport where the path MTU is unknown
 (§18.1.1).
 """
+UNFRAGMENTED = 1472
+"""Bytes that one Ethernet frame holds behind the headers of IPv4 and UDP; a longer datagram travels in fragments."""
 SIP_PORTS = range(5060, 5092)
 
 
@@ -33,9 +35,8 @@ SIP_PORTS = range(5060, 5092)
 def udp_too_large(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A request over 1300 bytes went over UDP (RFC 3261 §18.1.1), so fragments may be lost on the way.
 
-    High where it stayed unanswered while smaller requests to the same place were answered, medium where it had to be
-    sent
-    again, low where it arrived at once.
+    High where it stayed unanswered while smaller requests to the same place were answered, or although it was sent
+    again and again in fragments; medium where it had to be sent again, low where it arrived at once.
     """
     request = transaction.request
     fragments = request.observation.fragments
@@ -48,9 +49,10 @@ def udp_too_large(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     smaller = unanswered and transaction.destination in model.answering(LARGEST_DATAGRAM)
     if model.answered_elsewhere(transaction):
         severity, remark = Severity.LOW, " The call was answered on another branch."
-    elif unanswered and (smaller or len(transaction.requests) > 2):
-        severity = None
-        remark = " It was never answered" + (", while smaller requests to the same place were." if smaller else ".")
+    elif unanswered and smaller:
+        severity, remark = None, " It was never answered, while smaller requests to the same place were."
+    elif unanswered and (fragments > 1 or size > UNFRAGMENTED) and len(transaction.requests) > 2:
+        severity, remark = None, " It was never answered, though it was sent again and again."
     elif len(transaction.requests) > 1:
         severity, remark = Severity.MEDIUM, f" It had to be sent {len(transaction.requests)} times."
     else:
@@ -113,14 +115,29 @@ def tcp_connect_refused(model: Model, _: Model) -> Iterator[Outcome]:
     for (source, target), attempt in _attempts(model).items():
         if attempt.refusal is None or not attempt.syns:
             continue
+        fell_back = not attempt.accepted and _answered_over_udp(source, target, attempt.refusal.time, model)
         yield Found(
             (_proof(attempt.syns[0], "the connection attempt"), _proof(attempt.refusal, "its refusal")),
             f"{source} tried to open a TCP connection to {target} and was refused with RST: nothing listens there, or a"
-            " firewall rejects it." + (" A later attempt succeeded." if attempt.accepted else ""),
+            " firewall rejects it."
+            + (" A later attempt succeeded." if attempt.accepted else "")
+            + (" Requests over UDP to the same host were answered afterwards." if fell_back else ""),
             {"target": str(target)},
             key=("refused",),
-            severity=Severity.LOW if attempt.accepted else None,
+            severity=Severity.LOW if attempt.accepted else (Severity.MEDIUM if fell_back else None),
         )
+
+
+def _answered_over_udp(source: str, target: Endpoint, after: float, model: Model) -> bool:
+    """Whether the client went on over UDP, as it should where TCP is refused (RFC 3261 §18.1.1)."""
+    return any(
+        item.transport is Transport.UDP
+        and item.source is not None and item.source.host == source
+        and item.destination is not None and item.destination.host == target.host
+        and item.time is not None and item.time >= after
+        and item.responses
+        for item in model.transactions
+    )  # fmt: skip
 
 
 @check(
