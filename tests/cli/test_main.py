@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -25,6 +26,9 @@ def code_of(*arguments: str) -> int:
         run(list(arguments))
     assert isinstance(raised.value.code, int)
     return raised.value.code
+
+
+_REAL_SIGNAL = signal.signal
 
 
 @pytest.fixture(autouse=True)
@@ -215,7 +219,8 @@ def test_a_signal_ends_the_run_with_its_code(tmp_path: Path, number: signal.Sign
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
             cwd=tmp_path,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            # A shell's background job ignores SIGINT, and would hand that down.
+            preexec_fn=partial(_REAL_SIGNAL, signal.SIGINT, signal.SIG_DFL),
         )
         listener.settimeout(20)
         connection, _address = listener.accept()

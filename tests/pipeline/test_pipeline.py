@@ -33,6 +33,7 @@ def finding(severity: str = "high", **more: object) -> dict[str, object]:
 @pytest.fixture
 def service() -> Iterator[FakeService]:
     with running_service() as service:
+        service.answer("GET", "/v1/info", Reply(200, {"captures": True}))
         service.answer("POST", "/v1/analyze", Reply(200, {"findings": []}))
         yield service
 

@@ -41,12 +41,20 @@ def answering(service: FakeService) -> FakeService:
     return service
 
 
-@pytest.mark.parametrize("route", list(Route))
+@pytest.mark.parametrize("route", [Route.FILE_URL, Route.UPLOAD])
 def test_a_short_text_is_sent_as_it_is(answering: FakeService, tmp_path: Path, route: Route) -> None:
     text = OPTIONS.format(1) + "ünïcode\n"
     analysis = submitter(answering, route).submit(trace_file(tmp_path, "a.log", text.encode()))
     assert answering.asked[0].json["trace"] == text
     assert answering.asked[0].json["context"]["issue"] == "one-way-audio"
+    assert analysis.result.error == ""
+
+
+def test_a_short_text_leaves_for_a_foreign_server_only_redacted(answering: FakeService, tmp_path: Path) -> None:
+    analysis = submitter(answering, Route.TRANSCRIPT).submit(trace_file(tmp_path, "a.log", OPTIONS.format(1).encode()))
+    sent = answering.asked[0].json["trace"]
+    assert "OPTIONS sip:" in sent
+    assert "bob@" not in sent
     assert analysis.result.error == ""
 
 

@@ -34,7 +34,7 @@ _BINARY_MAGICS = (
 
 
 class Route(Enum):
-    """How captures and long texts reach the server; short texts are always sent as they are."""
+    """How inputs reach the server; short texts are sent as they are by the first two."""
 
     FILE_URL = "file URL"
     """The server runs on this machine and may read the workspace."""
@@ -88,7 +88,9 @@ class Submitter:
                 "or raise max-input-bytes in .sip-ci.yml"
             )
         is_text = not _has_binary_magic(file.path)
-        if is_text and size <= MAXIMUM_TRACE_BYTES and (text := _read_text(file.path)) is not None:
+        # A server that takes transcripts only is not ours: even a short log goes there redacted.
+        as_it_is = is_text and self.route is not Route.TRANSCRIPT and size <= MAXIMUM_TRACE_BYTES
+        if as_it_is and (text := _read_text(file.path)) is not None:
             return self._analyze(file, AnalyzeRequest(trace=text, context=self.context), is_text=True)
         match self.route:
             case Route.FILE_URL:
