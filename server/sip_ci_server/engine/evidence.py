@@ -12,8 +12,19 @@ LINE_LENGTH = 300
 """Characters of a line that are shown."""
 MASK = "[REDACTED]"
 
-_SECRET = re.compile(r'(?i)\b(response|cnonce|nonce|opaque|inline)([=:]\s*)("[^"]*"?|[^\s,;|"]+)')
-_CARRIERS = ("authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "a=crypto", "a=ice-pwd")
+_SECRET = re.compile(r'(?i)\b(response|cnonce|nonce|nextnonce|rspauth|opaque|inline)(\s*[=:]\s*)("[^"]*"?|[^\s,;|"]+)')
+_CREDENTIALS = ("authorization", "proxy-authorization")
+_CARRIERS = (
+    *_CREDENTIALS,
+    "www-authenticate",
+    "proxy-authenticate",
+    "authentication-info",
+    "a=crypto",
+    "a=ice-pwd",
+    "k=",
+)
+_PASSWORD = re.compile(r"(?i)\b(sips?:[^\s:@<>;?]{1,256}):[^\s@<>;?]{1,256}@")
+"""A password in a SIP URI (RFC 3261 §19.1.1)."""
 
 
 def evidence_of(proof: Proof) -> WireEvidence:
@@ -39,17 +50,21 @@ def evidence_of(proof: Proof) -> WireEvidence:
 
 def without_secrets(line: str) -> str:
     """A header or SDP line with the parts masked that would let others in: digests, nonces, media keys."""
+    line = _PASSWORD.sub(lambda match: f"{match[1]}:{MASK}@", line)
     lowered = line.lower()
     if not lowered.startswith(_CARRIERS):
         return line
     if lowered.startswith("a=ice-pwd"):
         return f"a=ice-pwd:{MASK}"
-    if lowered.startswith(("authorization", "proxy-authorization")) and "digest" not in lowered:
-        return f"{line.partition(':')[0]}: {MASK}"
+    if lowered.startswith("k="):
+        return f"k={MASK}"
+    name, _, value = line.partition(":")
+    if lowered.startswith(_CREDENTIALS) and value.split(None, 1)[:1] not in (["Digest"], ["digest"], ["DIGEST"]):
+        return f"{name}: {MASK}"
     return _SECRET.sub(lambda match: f"{match[1]}{match[2]}{MASK}", line)
 
 
 def _summary(message: SipMessage) -> str:
     source, destination = message.observation.source, message.observation.destination
     path = f"{source} -> {destination} " if source is not None and destination is not None else ""
-    return f"{path}{message.summary}"[:LINE_LENGTH]
+    return without_secrets(f"{path}{message.summary}")[:LINE_LENGTH]

@@ -7,7 +7,7 @@ from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.kpis import Kpis, compute_kpis, post_dial_delay
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.streams import Stream
-from sip_ci_server.engine.voice_quality import estimate
+from sip_ci_server.engine.voice_quality import estimate_of
 
 LISTED = 200
 """Calls and streams that are listed one by one; the totals count all."""
@@ -62,7 +62,7 @@ def _call(leg: Leg) -> CallQuality:
 
 def _stream(stream: Stream, call: str | None) -> StreamQuality:
     loss = stream.loss
-    score = estimate(stream.codec, loss.percent, loss.burst_ratio)
+    score = estimate_of(stream)
     return StreamQuality(
         call=call,
         source=str(stream.source),

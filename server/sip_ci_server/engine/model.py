@@ -50,6 +50,10 @@ class Model:
     _acks: dict[str, list[SipMessage]] | None = None
     _by_address: dict[str, list[Registration]] | None = None
     _by_call: dict[str, list[Transaction]] | None = None
+    _by_leg: dict[int, MediaSession] | None = None
+    _owners: dict[int, list[MediaSession]] | None = None
+    _media_hosts: set[str] | None = None
+    _unclaimed: list[Stream] | None = None
 
     @property
     def legs(self) -> list[Leg]:
@@ -107,6 +111,35 @@ class Model:
             self._suspects = streams_lost_by_capture(self.streams)
         return id(stream) in self._suspects
 
+    def session_of(self, leg: Leg) -> MediaSession | None:
+        """The media of a leg; None where it has neither audio nor video."""
+        if self._by_leg is None:
+            self._by_leg = {session.leg.number: session for session in self.sessions}
+        return self._by_leg.get(leg.number)
+
+    def owners_of(self, stream: Stream) -> list[MediaSession]:
+        """The sessions that a stream belongs to: one for each leg of its call."""
+        if self._owners is None:
+            self._owners = {}
+            for session in self.sessions:
+                for owned in session.streams:
+                    self._owners.setdefault(id(owned), []).append(session)
+        return self._owners.get(id(stream), [])
+
+    @property
+    def unclaimed_streams(self) -> list[Stream]:
+        """The streams that belong to no call."""
+        if self._unclaimed is None:
+            self._unclaimed = [stream for stream in self.streams if not self.owners_of(stream)]
+        return self._unclaimed
+
+    @property
+    def media_hosts(self) -> set[str]:
+        """The hosts that send or receive RTP."""
+        if self._media_hosts is None:
+            self._media_hosts = {end.host for stream in self.streams for end in (stream.source, stream.destination)}
+        return self._media_hosts
+
     def answered_elsewhere(self, transaction: Transaction) -> bool:
         """Whether an initial INVITE belongs to a call that was answered on another leg: a branch of a fork, or a
         failover.
@@ -159,7 +192,7 @@ def build_model(trace: Trace) -> Model:
     descriptions = SessionDescriptions()
     rounds = {leg.number: rounds_of(leg, descriptions) for leg in dialogs.legs}
     candidates = build_streams(media)
-    sessions = build_media_sessions(dialogs.legs, rounds, candidates, seen.ends)
+    sessions, candidates = build_media_sessions(dialogs.legs, rounds, candidates, seen.ends)
     announced = {id(stream) for session in sessions for stream in session.streams}
     streams = [stream for stream in candidates if id(stream) in announced or behaves_like_rtp(stream)]
     return Model(

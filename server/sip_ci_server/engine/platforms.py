@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from sip_ci.trace.message import SipMessage
@@ -18,6 +19,11 @@ _SIGNATURES = (
     ("webrtc", ("jssip", "sip.js", "sipml5")),
 )
 _TEST_TOOLS = frozenset({"sipp"})
+_PATTERNS = tuple(
+    (platform, re.compile("|".join(rf"(?<![a-z]){re.escape(mark)}(?![a-z])" for mark in marks)))
+    for platform, marks in _SIGNATURES
+)
+"""Whole words: Sippy is no SIPp."""
 _SAMPLE = 200
 
 
@@ -29,8 +35,8 @@ def platforms_in(messages: Iterable[SipMessage]) -> tuple[str, ...]:
             break
         for name in ("user-agent", "server"):
             agent = (message.header(name) or "").lower()
-            for platform, marks in _SIGNATURES:
-                if agent and any(mark in agent for mark in marks):
+            for platform, pattern in _PATTERNS:
+                if agent and pattern.search(agent):
                     found[platform] = None
     return tuple(found)
 

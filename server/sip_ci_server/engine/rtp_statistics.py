@@ -12,6 +12,8 @@ MAXIMUM_DROPOUT = 3000
 """A larger step forward in sequence numbers is a restart, not a loss (RFC 3550 A.1, MAX_DROPOUT)."""
 MAXIMUM_MISORDER = 100
 """A larger step backward is a restart, not a reordering (RFC 3550 A.1, MAX_MISORDER)."""
+LONGEST_PAUSE = 10.0
+"""Seconds between packets beyond which their distance says nothing of jitter."""
 _BLOCK = 128
 _GAIN = 1.0 / 16.0
 
@@ -69,49 +71,44 @@ def extended_sequence(sequence: npt.NDArray[np.uint16]) -> tuple[IntArray, IntAr
     """Unwrap 16-bit sequence numbers in order of arrival.
 
     Returns the extended numbers and, for each packet, the number of the segment that it belongs to: a sender that
-    restarts
-    its numbering begins a new segment, whose gap to the old one is no loss (RFC 3550 A.1).
+    restarts its numbering begins a new segment, whose gap to the old one is no loss (RFC 3550 A.1). A restart takes
+    two packets at the new base; a single one that is followed by the old numbering is a stray or very late packet.
     """
     if len(sequence) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     steps = steps_of(sequence, 16)
     extended = np.concatenate(([0], np.cumsum(steps))) + int(sequence[0])
     jump = (steps > MAXIMUM_DROPOUT) | (steps < -MAXIMUM_MISORDER)
-    # A single stray packet jumps away and back; two jumps in a row that cancel are no restart.
     if jump.any():
-        places = np.flatnonzero(jump)
-        for place in places:
-            back = place + 1
-            if back < len(steps) and jump[back] and abs(int(steps[place] + steps[back])) <= MAXIMUM_MISORDER:
-                jump[place] = jump[back] = False
+        returns = np.abs(steps[:-1] + steps[1:]) <= MAXIMUM_MISORDER
+        stray = np.flatnonzero(jump[:-1] & returns)
+        jump[stray] = jump[stray + 1] = False
     segment = np.concatenate(([0], np.cumsum(jump))).astype(np.int64)
     return extended, segment
 
 
 def loss_of(extended: IntArray, segment: IntArray) -> Loss:
     """Count losses over all segments (RFC 3550 A.3)."""
-    received = expected = reordered = duplicates = 0
-    runs: list[IntArray] = []
-    for number in range(int(segment[-1]) + 1 if len(segment) else 0):
-        part = extended[segment == number] if segment[-1] else extended
-        unique = np.unique(part)
-        gaps = np.diff(unique)
-        # A stray packet far from the rest is no stretch of losses.
-        stray = gaps > MAXIMUM_DROPOUT
-        runs.append(gaps[(gaps > 1) & ~stray] - 1)
-        received += len(unique)
-        expected += int(unique[-1] - unique[0]) + 1 - int((gaps[stray] - 1).sum())
-        duplicates += len(part) - len(unique)
-        reordered += int((np.diff(part) < 0).sum())
-    return Loss(received, expected, np.concatenate(runs) if runs else np.zeros(0, np.int64), reordered, duplicates)
+    unique = np.unique(_apart(extended, segment))
+    gaps = np.diff(unique)
+    # The distance to another segment, or to a stray packet far from the rest, is no stretch of losses.
+    runs = gaps[(gaps > 1) & (gaps <= MAXIMUM_DROPOUT)] - 1
+    reordered = int(((np.diff(extended) < 0) & (np.diff(segment) == 0)).sum())
+    expected = len(unique) + int(runs.sum())
+    return Loss(len(unique), expected, runs, reordered, len(extended) - len(unique))
+
+
+def _apart(extended: IntArray, segment: IntArray) -> IntArray:
+    """The numbers with the segments moved so far apart that one sort or one running maximum serves all of them."""
+    moved: IntArray = extended + segment * (1 << 42)
+    return moved
 
 
 def in_order(extended: IntArray, segment: IntArray) -> npt.NDArray[np.bool_]:
     """Which packets are newer than all before them in their segment."""
     if len(extended) == 0:
         return np.zeros(0, bool)
-    # Segments are made disjoint so that one running maximum serves all of them.
-    shifted = extended + segment * (1 << 40)
+    shifted = _apart(extended, segment)
     highest = np.maximum.accumulate(shifted)
     newer = np.ones(len(extended), bool)
     newer[1:] = shifted[1:] > highest[:-1]
@@ -123,15 +120,16 @@ def jitter_of(
 ) -> FloatArray:
     """The running interarrival jitter in seconds after each packet (RFC 3550 §6.4.1 and A.8).
 
-    `restart` marks packets whose distance to the one before says nothing (a new segment). Equals the sequential formula
-    J += (|D| - J) / 16; computed in blocks because the recursion is linear.
+    `restart` marks packets whose distance to the one before says nothing (a new segment); so does a pause of more than
+    ten seconds by either clock, such as a hold. Equals the sequential formula J += (|D| - J) / 16; computed in blocks
+    because the recursion is linear.
     """
     if len(time_ns) < 2:
         return np.zeros(len(time_ns))
     arrival = np.diff(time_ns) / 1e9
     media = steps_of(timestamp, 32) / clock_rate
     difference = np.abs(arrival - media)
-    ignore = restart[1:] | (np.abs(media) > 10.0)
+    ignore = restart[1:] | (np.abs(media) > LONGEST_PAUSE) | (arrival > LONGEST_PAUSE)
     active = np.flatnonzero(~ignore)
     filtered = _smooth(difference[active])
     result = np.zeros(len(time_ns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,7 +23,13 @@ from sip_ci_server.engine.rtp_statistics import (
 
 MINIMUM_UNANNOUNCED = 20
 """Packets that a stream no SDP announces must have to be taken for RTP."""
-_COMMON_STEPS = {160: 8000, 240: 8000, 320: 16000, 480: 48000, 960: 48000, 1920: 48000, 2880: 48000}
+SILENCE = 0.2
+"""Seconds without a packet, ended by one with the marker, that separate talkspurts (RFC 3551 §4.1)."""
+REGULAR = 0.9
+"""Share of equal steps in sequence numbers from which they count as regular."""
+MAXIMUM_STREAMS = 50_000
+"""Streams that are kept, those of the most packets; only a forged or scrambled capture holds more."""
+_COMMON_STEPS = {80: 8000, 160: 8000, 240: 8000, 320: 16000, 480: 48000, 960: 48000, 1920: 48000, 2880: 48000}
 """Timestamp ticks for each packet, and the clock rate that they are typical of."""
 
 
@@ -129,6 +136,8 @@ class Stream:
             return None
         restart = np.zeros(int(wanted.sum()), bool)
         restart[1:] = np.diff(segment[wanted]) != 0
+        # A talkspurt after silence: some senders stop their clock meanwhile, and the pause is not the network's.
+        restart[1:] |= self.rows.marker[wanted][1:] & (np.diff(self.rows.time_ns[wanted]) > SILENCE * 1e9)
         return jitter_of(self.rows.time_ns[wanted], self.rows.timestamp[wanted], clock_rate, restart)
 
     @property
@@ -160,6 +169,16 @@ class Stream:
         noise = self.payload_counts.get(13, 0) + self.payload_counts.get(19, 0)
         return noise / self.packets if self.packets else 0.0
 
+    @property
+    def is_sample(self) -> bool:
+        """Whether the trace holds every second or every n-th packet only: loss is never that regular."""
+        steps = steps_of(self.rows.sequence, 16)
+        if len(steps) < MINIMUM_UNANNOUNCED:
+            return False
+        values, counts = np.unique(steps, return_counts=True)
+        commonest = counts.argmax()
+        return bool(values[commonest] > 1 and counts[commonest] >= REGULAR * len(steps))
+
     def between(self, start: float, end: float) -> int:
         """The number of packets that arrived from `start` to `end`, in UNIX seconds."""
         left, right = np.searchsorted(self.rows.time_ns, (int(start * 1e9), int(end * 1e9)))
@@ -175,13 +194,27 @@ def build_streams(table: MediaTable) -> list[Stream]:
     order = np.lexsort((table.ssrc[rtp], path))
     sorted_path, sorted_ssrc = path[order], table.ssrc[rtp][order]
     boundaries = np.flatnonzero((np.diff(sorted_path) != 0) | (np.diff(sorted_ssrc.astype(np.int64)) != 0)) + 1
-    streams: list[Stream] = []
-    for group in np.split(order, boundaries):
-        rows = table.select(rtp[np.sort(group)])
-        source, destination = table.endpoints[rows.source[0]], table.endpoints[rows.destination[0]]
-        streams.append(Stream(source, destination, int(rows.ssrc[0]), rows, {}))
+    starts, ends = np.concatenate(([0], boundaries)), np.concatenate((boundaries, [len(order)]))
+    if len(starts) > MAXIMUM_STREAMS:
+        largest = np.argsort(starts - ends, kind="stable")[:MAXIMUM_STREAMS]
+        starts, ends = starts[largest], ends[largest]
+    # Sorted once, each stream is a view of the sorted table; the sort is stable, so packets stay in order of arrival.
+    ordered = table.select(rtp[order])
+    streams = [_stream(ordered.select(slice(start, end))) for start, end in zip(starts, ends, strict=True)]
     streams.sort(key=lambda stream: int(stream.rows.time_ns[0]))
     return streams
+
+
+def _stream(rows: MediaTable) -> Stream:
+    source, destination = rows.endpoints[rows.source[0]], rows.endpoints[rows.destination[0]]
+    return Stream(source, destination, int(rows.ssrc[0]), rows, {})
+
+
+def cut(stream: Stream, times: Sequence[float]) -> list[Stream]:
+    """Cut a stream at the given times, in ascending UNIX seconds; parts without packets are left out."""
+    places = np.searchsorted(stream.rows.time_ns, [int(time * 1e9) for time in times]).tolist()
+    spans = zip([0, *places], [*places, stream.packets], strict=True)
+    return [_stream(stream.rows.select(slice(start, end))) for start, end in spans if end > start]
 
 
 def behaves_like_rtp(stream: Stream) -> bool:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from sip_ci_server.engine.streams import Stream
+
 DEFAULT_RATING = 93.2
 """R with every parameter at its default (ITU-T G.107 table 2)."""
 
@@ -29,9 +33,12 @@ NARROWBAND: dict[str, Impairment] = {
     "G729": Impairment(11.0, 19.0),
     "G723": Impairment(15.0, 16.1),
 }
-"""Ie and Bpl of the narrowband codecs that have both (G.729A and G.723.1 at 6.3 kbit/s, each with voice activity
-detection).
+"""Ie and Bpl of the narrowband codecs that have both: G.729A with voice activity detection stands for all of G.729,
+whose annexes interoperate and sound alike; G.723.1 is that of 6.3 kbit/s with voice activity detection.
 """
+_RTP_HEADER = 12
+_G723_FRAME_OF_6K3 = 24
+"""Bytes of a G.723.1 frame at 6.3 kbit/s; one at 5.3 kbit/s has 20 (RFC 3551 §4.5.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +80,12 @@ def estimate(codec: str, loss_percent: float, burst_ratio: float) -> MeanOpinion
         return None
     score = opinion_of_rating(rating(loss_percent, burst_ratio, impairment))
     return MeanOpinionScore(round(score, 2), grounded=True, model="ITU-T G.107 (MOS-LQ, narrowband)")
+
+
+def estimate_of(stream: Stream) -> MeanOpinionScore | None:
+    """Estimate the score of a stream from its codec and losses."""
+    if stream.codec.upper() == "G723":
+        payload = int(np.median(stream.rows.size)) - _RTP_HEADER
+        if payload % _G723_FRAME_OF_6K3:
+            return None
+    return estimate(stream.codec, stream.loss.percent, stream.loss.burst_ratio)

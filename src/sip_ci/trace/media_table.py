@@ -61,8 +61,8 @@ class MediaTable:
             np.zeros(0, np.uint16), np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint16),
         )  # fmt: skip
 
-    def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> MediaTable:
-        """The rows of a mask or an index array, in that order; the RTCP datagrams stay."""
+    def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> MediaTable:
+        """The rows of a mask or an index array, in that order, or of a slice, as views; the RTCP datagrams stay."""
         return MediaTable(
             self.endpoints, self.time_ns[rows], self.frame[rows], self.source[rows], self.destination[rows],
             self.kind[rows], self.size[rows], self.payload_type[rows], self.marker[rows], self.sequence[rows],

@@ -9,8 +9,9 @@ from sip_ci.trace.sdp import Direction
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.media_sessions import MediaSession
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.offer_answer import Round
 from sip_ci_server.engine.streams import Stream
-from sip_ci_server.engine.voice_quality import estimate
+from sip_ci_server.engine.voice_quality import estimate_of
 
 TALK = 3.0
 """Seconds that a call must last before missing media means anything."""
@@ -23,22 +24,33 @@ NOISE_SHARE = 0.3
 
 
 def _talk(session: MediaSession, model: Model) -> tuple[float, float] | None:
-    """From the answer to the BYE or the end of the trace; None where the call was too short."""
-    start = session.leg.answered_at
-    end = session.leg.ended_at if session.leg.ended_at is not None else model.seen.ends
-    if start is None or end is None or end - start < TALK:
+    """The part of the call in which audio is to flow both ways: from the answer to the first hold, the BYE or the end
+    of the trace. None where that is too short, or where the call began otherwise.
+    """
+    leg = session.leg
+    start = leg.answered_at
+    end = leg.ended_at if leg.ended_at is not None else model.seen.ends
+    if start is None or end is None:
         return None
-    return start, end
+    for item in model.rounds[leg.number]:
+        if _silent_on_purpose(item):
+            changed = item.offer_message.observation.time
+            end = start if item.initial or changed is None else min(end, changed)
+            break
+    return (start, end) if end - start >= TALK else None
 
 
-def _on_hold(session: MediaSession, model: Model) -> bool:
-    """Whether any round of the call is other than sendrecv, or the null address, so that silence may be meant."""
-    for item in model.rounds[session.leg.number]:
-        for description in (item.offer, item.answer):
-            for media in description.media if description else ():
-                held = media.connection is not None and media.connection.is_zero
-                if media.media == "audio" and media.port and (media.direction is not Direction.SENDRECV or held):
-                    return True
+def _silent_on_purpose(item: Round) -> bool:
+    """Whether a round leaves audio other than sendrecv, at the null address, or disabled (as for fax)."""
+    if item.rejected is not None:
+        return False
+    for description in (item.offer, item.answer):
+        for media in description.media if description else ():
+            held = media.connection is not None and media.connection.is_zero
+            if media.media == "audio" and (not media.port or media.direction is not Direction.SENDRECV or held):
+                return True
+            if media.media == "image" and media.port:
+                return True
     return False
 
 
@@ -72,7 +84,7 @@ def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
     §5.1).
     """
     span = _talk(session, model)
-    if session.leg.answer is None or span is None or not _accepted(session) or _on_hold(session, model):
+    if session.leg.answer is None or span is None or not _accepted(session):
         return
     if session.ambiguous:
         yield NotCheckable("several calls use the same media address at the same time")
@@ -89,6 +101,9 @@ def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
     deaf, mute = ("caller", "callee") if caller_is_deaf else ("callee", "caller")
     deaf_description = session.caller_description if caller_is_deaf else session.callee_description
     stream = max(flowing, key=lambda item: item.packets)
+    if _unannounced_answer(stream, model):
+        yield NotCheckable("RTP flows back between the same hosts on addresses that no SDP announces")
+        return
     if not _would_see(stream, model):
         yield NotCheckable("packets in the other direction between the media addresses are not in the capture")
         return
@@ -119,6 +134,16 @@ def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
     )
 
 
+def _unannounced_answer(stream: Stream, model: Model) -> bool:
+    """Whether RTP that belongs to no call flows from the stream's receiver to its sender at the same time."""
+    return any(
+        (other.source.host, other.destination.host) == (stream.destination.host, stream.source.host)
+        and other.starts <= stream.ends
+        and other.ends >= stream.starts
+        for other in model.unclaimed_streams
+    )
+
+
 def _would_see(stream: Stream, model: Model) -> bool:
     """Whether packets back along the stream's path would be in the capture: some packet of that pair of hosts is."""
     pairs = model.trace.facts.host_pairs
@@ -141,21 +166,26 @@ def media_none(session: MediaSession, model: Model) -> Iterator[Outcome]:
     Without RTP from these hosts in other calls, media may simply take a path that was not captured.
     """
     span = _talk(session, model)
-    if session.leg.answer is None or span is None or not _accepted(session) or _on_hold(session, model):
+    if session.leg.answer is None or span is None or not _accepted(session):
         return
     if session.ambiguous:
         yield NotCheckable("several calls use the same media address at the same time")
         return
-    if _encrypted_elsewhere(session) or session.streams:
+    if _encrypted_elsewhere(session) or session.to_caller or session.to_callee:
         return
     hosts = {
         description.connection.address
         for description in (session.caller_description, session.callee_description)
         if description is not None and description.connection is not None
     }
-    others = {stream.source.host for stream in model.streams} | {stream.destination.host for stream in model.streams}
-    if not hosts <= others:
+    if not hosts <= model.media_hosts:
         yield NotCheckable("the capture holds no RTP of these hosts, so media may take another path")
+        return
+    if any(
+        {stream.source.host, stream.destination.host} & hosts and stream.starts <= span[1] and stream.ends >= span[0]
+        for stream in model.unclaimed_streams
+    ):
+        yield NotCheckable("RTP of these hosts flows at that time on addresses that no SDP announces")
         return
     yield Found(
         (at(session.leg.invite.request, "the call is offered"), at(session.leg.answer, "and answered")),
@@ -195,12 +225,12 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
     severity = next((step for limit, step in LOSS_STEPS if loss.percent >= limit), None)
     if severity is None:
         return
-    owner = next((session.leg for session in model.sessions if stream in session.streams), None)
+    owner = next((session.leg for session in model.owners_of(stream)), None)
     remark, confidence = "", Confidence.CERTAIN
     if model.seen.lossy or model.capture_lost(stream):
         severity, confidence = Severity.LOW, Confidence.POSSIBLE
         remark = " The capture itself lost packets, so these may have arrived."
-    elif loss.percent >= SAMPLED:
+    elif loss.percent >= SAMPLED or stream.is_sample:
         severity, confidence = Severity.LOW, Confidence.POSSIBLE
         remark = " So many are missing that the capture is likely to hold a sample only."
     elif owner is None:
@@ -208,7 +238,8 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
         severity = max(severity, least, key=lambda step: step.rank)
         confidence = Confidence.LIKELY
         remark = " No SDP in the trace announces this stream."
-    score = estimate(stream.codec, loss.percent, loss.burst_ratio)
+    side = _side(stream, model)
+    score = estimate_of(stream)
     quality = f" By the E-model that is a MOS of {score.value:.1f}." if score else ""
     yield Found(
         (
@@ -224,20 +255,19 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
         f" ({loss.percent:.1f} %) never passed the point of capture; the longest run is {loss.longest_run} packets,"
         f" the burst"
         f" ratio {loss.burst_ratio:.1f}.{quality}{remark}",
-        {"percent": f"{loss.percent:.1f}", "codec": stream.codec, "destination": _side(stream, owner, model)},
-        key=(stream.codec, _side(stream, owner, model)),
+        {"percent": f"{loss.percent:.1f}", "codec": stream.codec, "destination": side},
+        key=(stream.codec, side),
         calls=(owner.call_id,) if owner is not None else (),
         severity=severity,
         confidence=confidence,
     )
 
 
-def _side(stream: Stream, owner: object, model: Model) -> str:
-    """Who receives a stream: the caller, the callee, or its address where no call owns it."""
-    for session in model.sessions:
-        if session.leg is owner:
-            if stream in session.to_caller:
-                return "the caller"
-            if stream in session.to_callee:
-                return "the callee"
+def _side(stream: Stream, model: Model) -> str:
+    """Who receives a stream: the caller, the callee, or just the receiver where no call says."""
+    for session in model.owners_of(stream):
+        if stream in session.to_caller:
+            return "the caller"
+        if stream in session.to_callee:
+            return "the callee"
     return "the receiver"

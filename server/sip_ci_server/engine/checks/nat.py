@@ -35,9 +35,14 @@ def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A session description sends media to a private address that its receiver cannot reach (RFC 8866 §5.7, RFC 1918).
 
     Silent inside one lab, where private addresses reach each other; low where ICE offers a reachable candidate,
-    where an element on the path replaces the address, or where RTP flows both ways all the same.
+    where an element on the path replaces the address, or where RTP flows both ways all the same. One finding for each
+    side.
     """
+    told: set[str] = set()
     for message, _, media, connection in _advertised(leg, model):
+        side = "caller" if _from_caller(leg, message) else "callee"
+        if side in told:
+            continue
         sender, receiver = ends_of(message)
         address = connection.address
         realm = _realm_of_receiver(leg, message)
@@ -45,6 +50,7 @@ def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
         if confidence is None:
             continue
         reachable = _still_reachable(leg, media, message, address, model)
+        told.add(side)
         yield Found(
             (
                 at_sdp(
@@ -58,12 +64,11 @@ def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
             f" that is not routable over the Internet, and was sent to {receiver or 'the other side'}."
             f" The receiver cannot send RTP to it (port {media.port}).{reachable}",
             {"address": address},
-            key=("caller" if _from_caller(leg, message) else "callee", media.media),
+            key=(side, media.media),
             calls=(leg.call_id,),
             severity=Severity.LOW if reachable else _BY_CONFIDENCE[confidence],
             confidence=confidence if realm == receiver else max(confidence, Confidence.LIKELY, key=_DOUBT.index),
         )
-        return
 
 
 @check(
@@ -129,7 +134,8 @@ def ends_of(message: SipMessage) -> tuple[str | None, str | None]:
     via = message.top_via
     client = via.parameter("received") or via.host or None
     if message.is_request:
-        return source or client, destination or message.request_uri.host or None
+        route = next((entry.uri.host for entry in message.routes), "")
+        return source or client, destination or route or message.request_uri.host or None
     server = message.contacts[0].uri.host if message.contacts else None
     return source or server, destination or client
 
@@ -173,7 +179,7 @@ def sender_tag(message: SipMessage) -> str:
 
 def _still_reachable(leg: Leg, media: MediaDescription, message: SipMessage, address: str, model: Model) -> str:
     """Why the address does no harm here; empty where nothing shows that."""
-    if any(len(fields) > 7 and fields[7] in _HIDING for fields in map(str.split, media.attribute_values("candidate"))):
+    if any(candidate.type in _HIDING or scope_of(candidate.address) is Scope.PUBLIC for candidate in media.candidates):
         return " ICE offers other candidates, so this address need not be used."
     if _answered_media(leg, message, model):
         return " RTP flows both ways all the same: the other side sends to where RTP comes from."
@@ -183,16 +189,16 @@ def _still_reachable(leg: Leg, media: MediaDescription, message: SipMessage, add
 
 
 def _answered_media(leg: Leg, message: SipMessage, model: Model) -> bool:
-    """Whether media comes back to where the sender's own media comes from, so that the address in its SDP does no harm."""
-    for session in model.sessions:
-        if session.leg is not leg or session.ambiguous:
-            continue
-        caller = _from_caller(leg, message)
-        own, back = (session.to_callee, session.to_caller) if caller else (session.to_caller, session.to_callee)
-        sources = {stream.source for stream in own if stream.packets >= PROVEN}
-        if any(stream.packets >= PROVEN and stream.destination in sources for stream in back):
-            return True
-    return False
+    """Whether media comes back to where the sender's own media comes from, so that the address in its SDP does no
+    harm.
+    """
+    session = model.session_of(leg)
+    if session is None or session.ambiguous:
+        return False
+    caller = _from_caller(leg, message)
+    own, back = (session.to_callee, session.to_caller) if caller else (session.to_caller, session.to_callee)
+    sources = {stream.source for stream in own if stream.packets >= PROVEN}
+    return any(stream.packets >= PROVEN and stream.destination in sources for stream in back)
 
 
 def _replaced_further_on(leg: Leg, message: SipMessage, address: str, model: Model) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
-from sip_ci.trace.payload_types import Encoding
+from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
 from sip_ci.trace.sdp import MediaDescription, SessionDescription
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
@@ -27,6 +27,14 @@ def _speech(media: MediaDescription) -> dict[tuple[str, int], Encoding] | None:
         if encoding.is_speech:
             found[(encoding.name.upper(), encoding.clock_rate)] = encoding
     return found
+
+
+def _static_speech(media: MediaDescription) -> set[int]:
+    """The payload types with a fixed meaning that a medium lists (RFC 3551 §6): both sides mean the same by them even
+    if one spells the rtpmap wrongly, as `G722/16000`.
+    """
+    listed = {int(format_) for format_ in media.formats if format_.isascii() and format_.isdigit()}
+    return {number for number in listed if number in STATIC_PAYLOAD_TYPES and STATIC_PAYLOAD_TYPES[number].is_speech}
 
 
 def _names(encodings: dict[tuple[str, int], Encoding]) -> str:
@@ -54,6 +62,8 @@ def sdp_no_common_codec(item: Round, model: Model) -> Iterator[Outcome]:
             continue
         left, right = _speech(offered), _speech(answered)
         if left is None or right is None or not left or left.keys() & right.keys():
+            continue
+        if _static_speech(offered) & _static_speech(answered):
             continue
         yield Found(
             (
@@ -175,6 +185,9 @@ def sdp_version_not_incremented(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A modifying offer must increment the o= version by one (RFC 3264 §8); a peer may ignore one that does not."""
     previous: dict[bool, tuple[SipMessage, SessionDescription]] = {}
     for item in model.rounds[leg.number]:
+        if item.rejected is not None:
+            # The refused description never took effect; what comes next modifies the one before (RFC 3264 §4).
+            continue
         sides = (
             (item.offer_message, item.offer, item.offered_by_caller, True),
             (item.answer_message, item.answer, not item.offered_by_caller, False),
