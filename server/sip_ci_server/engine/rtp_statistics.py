@@ -79,12 +79,27 @@ def extended_sequence(sequence: npt.NDArray[np.uint16]) -> tuple[IntArray, IntAr
     steps = steps_of(sequence, 16)
     extended = np.concatenate(([0], np.cumsum(steps))) + int(sequence[0])
     jump = (steps > MAXIMUM_DROPOUT) | (steps < -MAXIMUM_MISORDER)
-    if jump.any():
-        returns = np.abs(steps[:-1] + steps[1:]) <= MAXIMUM_MISORDER
-        stray = np.flatnonzero(jump[:-1] & returns)
-        jump[stray] = jump[stray + 1] = False
+    stray = _strays(steps, jump)
+    jump[stray - 1] = jump[stray] = False
     segment = np.concatenate(([0], np.cumsum(jump))).astype(np.int64)
+    if len(stray):
+        # A very late packet of this numbering keeps its place; any other stray one is a segment of its own, below all.
+        begins = extended[np.searchsorted(segment, segment[stray])]
+        foreign = stray[(steps[stray - 1] > 0) | (extended[stray] < begins)]
+        segment[foreign] = -1 - np.arange(len(foreign))
     return extended, segment
+
+
+def _strays(steps: IntArray, jump: npt.NDArray[np.bool_]) -> IntArray:
+    """The places of single packets after which the numbering goes on as before."""
+    if not jump.any():
+        return np.zeros(0, np.int64)
+    leaves = jump[:-1] & (np.abs(steps[:-1] + steps[1:]) <= MAXIMUM_MISORDER)
+    # To leave and come back takes two steps, so in a row of them only the first, third … leave.
+    places = np.arange(len(leaves))
+    row_begins = np.maximum.accumulate(np.where(leaves & ~np.concatenate(([False], leaves[:-1])), places, 0))
+    strays: IntArray = np.flatnonzero(leaves & ((places - row_begins) % 2 == 0)) + 1
+    return strays
 
 
 def loss_of(extended: IntArray, segment: IntArray) -> Loss:
