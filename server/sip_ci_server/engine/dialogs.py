@@ -180,5 +180,8 @@ def _attach_acks(
         invites += inside.get((key, ack.cseq.number), [])
         source, destination = nodes.source(ack), nodes.destination(ack)
         for invite in invites:
+            # The two sides count CSeq apart, so a re-INVITE by the callee may have the number of the caller's.
+            if ack.from_.tag != invite.request.from_.tag or (invite.final is not None and invite.success is None):
+                continue
             if same(source, invite.source_node) or same(destination, invite.destination_node):
                 invite.acks.append(ack)

@@ -100,12 +100,13 @@ def _complaint_of_callee(leg: Leg, invite: Transaction, answers: list[SipMessage
 def _acknowledged_elsewhere(leg: Leg, invite: Transaction, model: Model) -> bool:
     """Whether an ACK reached the far end of the dialog on another path than this hop."""
     legs = model.dialogs.calls.get(leg.call_id, [])
-    callers = {other.caller for other in legs}
-    terminal = {other.callee for other in legs if other.callee not in callers}
+    callers, callees = {other.caller for other in legs}, {other.callee for other in legs}
+    by_caller = leg.sent_by_caller(invite)
+    terminal = callees - callers if by_caller else callers - callees
     number = invite.request.cseq.number
-    tags = {leg.caller_tag, leg.callee_tag}
+    tags = (leg.caller_tag, leg.callee_tag) if by_caller else (leg.callee_tag, leg.caller_tag)
     return any(
-        {ack.from_.tag, ack.to.tag} == tags and ack.cseq.number == number and model.nodes.destination(ack) in terminal
+        (ack.from_.tag, ack.to.tag) == tags and ack.cseq.number == number and model.nodes.destination(ack) in terminal
         for ack in model.acks_of(leg.call_id)
     )
 

@@ -66,15 +66,15 @@ def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
 
 def _answered_unseen(transaction: Transaction, model: Model) -> bool:
     """Whether the sender goes on as only one can who got a response: with its ACK, or inside the dialog that it made."""
-    if transaction.method != "INVITE":
+    if transaction.method != "INVITE" or model.answered_elsewhere(transaction):
         return False
-    request = transaction.request
-    if transaction.acks or any(ack.from_.tag == request.from_.tag for ack in model.acks_of(transaction.call_id)):
+    tag, number = transaction.request.from_.tag, transaction.request.cseq.number
+    if transaction.acks or any(
+        ack.from_.tag == tag and ack.cseq.number == number for ack in model.acks_of(transaction.call_id)
+    ):
         return True
     return transaction.is_initial and any(
-        item.request.from_.tag == request.from_.tag
-        and item.request.to.tag
-        and item.source_node == transaction.source_node
+        not item.is_initial and item.request.from_.tag == tag and item.source_node == transaction.source_node
         for item in model.transactions_of(transaction.call_id)
     )
 
