@@ -186,8 +186,9 @@ def test_order_and_copies_change_no_loss(first: int, packets: int, random: objec
     ],
     ids=[
         "one packet", "wrap", "loss over the wrap", "neighbours swapped", "all swapped", "copies", "restart forward",
-        "restart backward", "a stray packet", "a packet from long ago", "two senders in turn", "a copy that comes 200 packets late",
-        "the longest loss", "one more is a restart", "a late packet within the window",
+        "restart backward", "a stray packet", "a packet from long ago", "two senders in turn",
+        "a copy that comes 200 packets late", "the longest loss", "one more is a restart",
+        "a late packet within the window",
     ],
 )  # fmt: skip
 def test_counts(numbers: list[int], expected: tuple[int, int, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.sdp import Direction
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.media_sessions import MediaSession
@@ -108,7 +109,7 @@ def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
         yield NotCheckable("packets in the other direction between the media addresses are not in the capture")
         return
     target = (
-        f"{deaf_description.connection.address}:{deaf_description.port}"
+        str(Endpoint(deaf_description.connection.address, deaf_description.port))
         if deaf_description and deaf_description.connection
         else "?"
     )
