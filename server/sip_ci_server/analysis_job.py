@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from sip_ci.service.wire import AnalysisContext
 from sip_ci.trace.reading import read_trace
 from sip_ci_server.engine.analysis import analyze
+from sip_ci_server.engine.checks.registry import all_checks
+
+# Workers are forked from a process that has imported this module: what it loads now, no analysis waits for.
+all_checks()
+for _module in ("sip_ci.trace.capture.reader", "sip_ci.trace.logs.registry"):
+    importlib.import_module(_module)
 
 _UNREADABLE_FORMATS = frozenset({"unknown", "empty"})
 

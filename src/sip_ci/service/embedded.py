@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 KEY_VARIABLE = "SIP_CI_SERVER_LOCAL_KEY"
 _START_TIMEOUT = 60.0
 """Seconds until the server must have told its port; a cold disk on a busy CI machine can be slow."""
-_STOP_TIMEOUT = 3.0
 _POLL = 0.005
 _TAIL_BYTES = 8192
 _TAIL_LINES = 12
@@ -200,15 +199,10 @@ def _remedy() -> str:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    # The group outlives its leader as long as a worker of it lives, so it is signalled even if the leader has ended.
-    _signal_group(process, signal.SIGTERM)
-    try:
-        process.wait(_STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        logger.debug("the bundled server did not end when asked to; it is killed")
-    finally:
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
+    # The server keeps nothing, so there is nothing that it could tidy up. The group outlives its leader as long as a
+    # worker of it lives, so it is signalled even if the leader has ended.
+    _signal_group(process, signal.SIGKILL)
+    process.wait()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

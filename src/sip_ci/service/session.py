@@ -8,18 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from sip_ci.errors import UsageError
 from sip_ci.inputs import TraceFile
-from sip_ci.service.client import AnalysisClient
 from sip_ci.service.deadline import Deadline
 from sip_ci.service.embedded import EmbeddedServer
-from sip_ci.service.submission import Submitter, choose_route
-from sip_ci.service.translation import InputAnalysis
-from sip_ci.service.transport import Transport, is_loopback
-from sip_ci.service.wire import AnalysisContext
+
+if TYPE_CHECKING:
+    from sip_ci.service.submission import Submitter
+    from sip_ci.service.translation import InputAnalysis
+    from sip_ci.service.transport import Transport
+    from sip_ci.service.wire import AnalysisContext
 
 logger = logging.getLogger(__name__)
 
@@ -81,10 +83,16 @@ def analyze_all(
 @contextlib.contextmanager
 def _open(access: ServerAccess, files: Sequence[TraceFile], workspace: Path, deadline: Deadline) -> Iterator[Submitter]:
     with contextlib.ExitStack() as stack:
-        if access.url is None:
-            server = stack.enter_context(EmbeddedServer(_file_roots(files, workspace)))
+        server = stack.enter_context(EmbeddedServer(_file_roots(files, workspace))) if access.url is None else None
+        # Imported while the child is getting ready: they take as long to load as a small analysis.
+        from sip_ci.service.client import AnalysisClient
+        from sip_ci.service.submission import Submitter, choose_route
+        from sip_ci.service.transport import Transport
+
+        if server is not None:
             transport = Transport(server.wait(), server.key, deadline, check_server=server.check)
         else:
+            assert access.url is not None
             transport = _remote(access, access.url, deadline)
         client = AnalysisClient(transport)
         route = choose_route(client, bundled=access.url is None)
@@ -98,6 +106,8 @@ def _remote(access: ServerAccess, url: str, deadline: Deadline) -> Transport:
             f"{url} wants an API key: set the environment variable SIP_CI_API_KEY (in CI: from a secret), "
             "or use --server bundled, which needs none"
         )
+    from sip_ci.service.transport import Transport, is_loopback
+
     transport = Transport(url, access.key, deadline, allow_http=access.allow_http)
     if url.startswith("http:") and not is_loopback(url):
         logger.warning("%s is spoken to without encryption: traces, and the key if any, can be read on the way", url)
