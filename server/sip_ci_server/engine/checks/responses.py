@@ -65,7 +65,7 @@ def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
 
 
 def _answered_unseen(transaction: Transaction, model: Model) -> bool:
-    """Whether the sender goes on as only one can who got a response: with its ACK, or inside the dialog that it made."""
+    """Whether the sender goes on as only one can who got a response: with its ACK, or inside the dialog."""
     if transaction.method != "INVITE" or model.answered_elsewhere(transaction):
         return False
     tag, number = transaction.request.from_.tag, transaction.request.cseq.number
