@@ -182,7 +182,11 @@ def _damaged(description: SessionDescription) -> bool:
     absent="the trace holds no second offer in a call",
 )
 def sdp_version_not_incremented(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """A modifying offer must increment the o= version by one (RFC 3264 §8); a peer may ignore one that does not."""
+    """A modifying offer must increment the o= version by one (RFC 3264 §8); a peer may ignore one that does not.
+
+    Low while the call is being set up: no hold or transfer can be lost then, and preconditions are negotiated so in
+    practice (RFC 3312).
+    """
     previous: dict[bool, tuple[SipMessage, SessionDescription]] = {}
     for item in model.rounds[leg.number]:
         if item.rejected is not None:
@@ -213,12 +217,17 @@ def sdp_version_not_incremented(leg: Leg, model: Model) -> Iterator[Outcome]:
                     ),
                 ),
                 f"The offer in the {message.summary} has the same o= version {description.session_version} as the"
-                f" description"
-                f" that the same side sent before, but another body: {changed}.",
+                f" description that the same side sent before, but another body: {changed}.",
                 key=("caller" if caller else "callee",),
                 calls=(leg.call_id,),
+                severity=Severity.LOW if _before_answer(item) else None,
             )
             return
+
+
+def _before_answer(item: Round) -> bool:
+    answered, offered = item.leg.answered_at, item.offer_message.observation.time
+    return answered is None or (offered is not None and offered < answered)
 
 
 def _same_version(before: SessionDescription, after: SessionDescription) -> bool:
