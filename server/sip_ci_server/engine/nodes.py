@@ -1,8 +1,8 @@
 """Which endpoints are one and the same agent.
 
 Two messages of one dialog may leave a host from different ports: a TCP client's port is ephemeral, and some agents send
-from another port than they listen on. Several agents may also share one host, as in a test on the loopback interface. One
-agent has two addresses where a NAT is seen from both sides.
+from another port than they listen on. Several agents may also share one host, as in a test on the loopback interface.
+One agent has two addresses where a NAT is seen from both sides.
 """
 
 from __future__ import annotations

@@ -94,9 +94,7 @@ class Observability:
         source, destination = message.observation.source, message.observation.destination
         if source is None or destination is None:
             return False
-        if source.host == destination.host:
-            # On one host, host pairs say nothing: any message the other way shows that both directions were captured.
-            return (destination.host, source.host) in self._pairs
+        # On one host the pair is its own reverse: what crosses the loopback interface is captured both ways.
         return (destination.host, source.host) in self._pairs
 
     def ever_sends(self, host: str) -> bool:
