@@ -24,8 +24,8 @@ from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
 
 
-def _reasons(id: str, ladder: Ladder) -> list[str]:
-    return [item.reason for item in run_check(all_checks()[id], ladder.model()) if isinstance(item, NotCheckable)]
+def _reasons(name: str, ladder: Ladder) -> list[str]:
+    return [item.reason for item in run_check(all_checks()[name], ladder.model()) if isinstance(item, NotCheckable)]
 
 
 def test_a_check_is_registered_once_and_on_a_known_subject() -> None:
@@ -48,17 +48,17 @@ def test_checks_come_sorted_by_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("id", "reason"),
+    ("name", "reason"),
     [("kpi-pdd", "times"), ("tcp-connect-refused", "capture"), ("media-one-way", "log"), ("resp-misrouted", "sent")],
 )
-def test_a_trace_that_cannot_answer_says_why(id: str, reason: str) -> None:
+def test_a_trace_that_cannot_answer_says_why(name: str, reason: str) -> None:
     ladder = Ladder(origin=TraceOrigin.TEXT, clock=Clock.ORDINAL)
     ladder.call().answered()
     for packet in ladder.packets:
         packet.source = packet.destination = None
 
-    assert reason in missing_need(all_checks()[id], ladder.model())
-    assert len(_reasons(id, ladder)) == 1
+    assert reason in missing_need(all_checks()[name], ladder.model())
+    assert len(_reasons(name, ladder)) == 1
 
 
 def test_a_trace_without_the_subject_says_so() -> None:
