@@ -186,9 +186,10 @@ def _attach(
 ) -> bool:
     """Give a stream to the calls that advertised its destination, else its source; False where none did."""
     for endpoint, outgoing in ((stream.destination, False), (stream.source, True)):
-        overlapping = claims.between(endpoint, stream.starts - TRAILING, stream.ends + LEADING)
+        # A stream that begins after a call has ended is none of its packets in flight.
+        overlapping = claims.between(endpoint, stream.starts, stream.ends + LEADING)
         if len({claim.session.leg.call_id for claim in overlapping}) > 1:
-            # Calls that only touch the stream with their leading or trailing seconds do not count beside another.
+            # A call that only touches the stream with its leading second does not count beside another.
             within = claims.between(endpoint, stream.starts, stream.ends)
             if len({claim.session.leg.call_id for claim in within}) != 1:
                 for claim in overlapping:
