@@ -106,6 +106,17 @@ class QualityReport:
 
 
 @dataclass(frozen=True, slots=True)
+class IssueAnswer:
+    """What the analysis of an input says to the symptom that the user named (`--issue`)."""
+
+    hint: str
+    """The symptom in the user's words."""
+    verdict: str
+    """`confirmed`, `refuted` or `not observable`."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InputResult:
     """One input and what the analysis said of it, findings aside."""
 
@@ -122,3 +133,5 @@ class InputResult:
     not_checked: tuple[NotChecked, ...] = ()
     quality: QualityReport = field(default_factory=QualityReport)
     ladders: tuple[CallLadder, ...] = ()
+    issue: IssueAnswer | None = None
+    """The answer to `--issue`; None where nothing was asked."""
