@@ -344,6 +344,8 @@ class Call:
         sent = Sent([], (), method, invite.number, invite.way, from_=invite.from_, to=to, uri=invite.uri)
         sent.vias = tuple((vias[0],) for vias in invite.vias)
         for hop, vias in enumerate(sent.vias):
+            if hop not in invite.hops:
+                continue
             self._put(sent, hop, time, vias, (), (), lines, b"", invite.way[0])
         return sent
 

@@ -167,6 +167,16 @@ class Model:
             for other in self.transactions_of(transaction.call_id)
         )
 
+    def is_forwarded(self, transaction: Transaction) -> bool:
+        """Whether a proxy only passed the request on: the hop before it is in the trace too."""
+        return len(transaction.request.via) > 1 and any(
+            other.number < transaction.number
+            and other.method == transaction.method
+            and other.request.cseq.number == transaction.request.cseq.number
+            and other.destination_node == transaction.source_node
+            for other in self.transactions_of(transaction.call_id)
+        )
+
     def ended_with(self, status: int) -> list[Transaction]:
         """The transactions whose first final response has this status code."""
         if self._by_status is None:

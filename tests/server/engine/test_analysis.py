@@ -1,4 +1,4 @@
-"""The diagnosis as a whole: it never raises, it is deterministic, and healthy calls are healthy however they are seen."""
+"""The diagnosis as a whole: it never raises, it is deterministic, and a healthy call is so however it is seen."""
 
 from __future__ import annotations
 

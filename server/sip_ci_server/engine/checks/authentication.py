@@ -29,8 +29,7 @@ def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]
     A stale nonce (RFC 7616 §3.3, `stale=true`), a second realm on the path, a client that asks for another sequence
     number (RFC 3310 §3.4, `auts`), and a retry that succeeds are no failure.
     """
-    del model
-    if attempt.last.success is not None:
+    if attempt.last.success is not None or model.is_forwarded(attempt.last):
         return
     fresh: set[str] = set()
     for transaction in attempt.transactions:
@@ -88,6 +87,8 @@ def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
         return
     if _retried_elsewhere(attempt, model):
         return
+    if model.is_forwarded(attempt.last):
+        return
     if not model.seen.would_show(final.observation.time, PATIENCE):
         yield NotCheckable(f"the trace ends less than {PATIENCE:g} s after the challenge")
         return
@@ -122,8 +123,12 @@ def _retried_elsewhere(attempt: Attempt, model: Model) -> bool:
 
 
 def _answers(candidate: Transaction, challenged: Transaction) -> bool:
-    if not credentials_of(candidate.request) or candidate.time is None or challenged.time is None:
+    credentials = credentials_of(candidate.request)
+    if not credentials or candidate.time is None or challenged.time is None:
         return False
+    given = challenges_of(challenged.final) if challenged.final is not None else []
+    if {entry.get("nonce") for entry in credentials} & {entry.get("nonce") for entry in given}:
+        return True
     return 0 <= candidate.time - challenged.time <= 2 * PATIENCE
 
 
@@ -140,9 +145,10 @@ def auth_loop(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     """At least three challenges and no success (RFC 3261 §22.1): credentials that fail, or that are dropped on the
     way.
     """
-    del model
     challenged = attempt.challenged
     if len(challenged) < 3 or attempt.last.success is not None or attempt.first.method == "OPTIONS":
+        return
+    if model.is_forwarded(attempt.last):
         return
     with_credentials = [item for item in challenged if credentials_of(item.request)]
     stale = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
@@ -92,7 +93,7 @@ def reinvite_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
             continue
         if final.status in (401, 407, 422, 487, 491, 500) and _succeeds_later(leg, position):
             continue
-        if is_challenge(final) or final.status == 491 or model.relayed_from_further_on(transaction):
+        if is_challenge(final) or _is_glare(final) or model.relayed_from_further_on(transaction):
             continue
         if _overtaken(leg, transaction, final):
             continue
@@ -120,6 +121,11 @@ def reinvite_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
         )
 
 
+def _is_glare(final: SipMessage) -> bool:
+    """Whether two offers crossed: 491, or 500 with the time to wait (RFC 3261 §14.2, RFC 3311 §5.2)."""
+    return final.status == 491 or (final.status == 500 and final.header("retry-after") is not None)
+
+
 def _overtaken(leg: Leg, transaction: Transaction, final: SipMessage) -> bool:
     """Whether a CANCEL, or the end of the call, explains the refusal (RFC 3261 §9.2, §15.1.2)."""
     if transaction.was_cancelled and final.status == 487:
@@ -145,7 +151,7 @@ def bye_abnormal_cause(transaction: Transaction, model: Model) -> Iterator[Outco
     """The Reason of a BYE or CANCEL names a fault (RFC 3326 §2, ITU-T Q.850): neither a hang-up nor what a person
     chose.
     """
-    if transaction.method not in ("BYE", "CANCEL") or _relayed(transaction, model):
+    if transaction.method not in ("BYE", "CANCEL") or model.is_forwarded(transaction):
         return
     for reason in reasons_of(transaction.request):
         if reason.is_abnormal:
@@ -160,21 +166,6 @@ def bye_abnormal_cause(transaction: Transaction, model: Model) -> Iterator[Outco
                 calls=(transaction.call_id,),
             )
             return
-
-
-def _relayed(transaction: Transaction, model: Model) -> bool:
-    """Whether a proxy only passed the request on: it has the sender's own hop in the trace already."""
-    if len(transaction.request.via) < 2:
-        return False
-    legs = model.dialogs.calls.get(transaction.call_id, [])
-    return any(
-        other is not transaction
-        and other.method == transaction.method
-        and other.request.cseq.number == transaction.request.cseq.number
-        and other.destination_node == transaction.source_node
-        for leg in legs
-        for other in (*leg.transactions, *leg.elsewhere)
-    )
 
 
 def meaning_of(protocol: str, cause: int | None) -> str:
@@ -276,6 +267,9 @@ def drop_at_fixed_interval(leg: Leg, model: Model) -> Iterator[Outcome]:
             yield _drop(leg, bye, talk, meaning, None)
         elif value == 32 and not leg.sent_by_caller(bye) and not model.acks_of(leg.call_id):
             yield _drop(leg, bye, talk, meaning, Severity.LOW)
+        else:
+            # A round number proves nothing, but who looks for dropped calls wants to see it.
+            yield replace(_drop(leg, bye, talk, meaning, Severity.INFO), confidence=Confidence.POSSIBLE)
         return
 
 

@@ -70,7 +70,8 @@ def _answered_unseen(transaction: Transaction, model: Model) -> bool:
         return False
     tag, number = transaction.request.from_.tag, transaction.request.cseq.number
     if transaction.acks or any(
-        ack.from_.tag == tag and ack.cseq.number == number for ack in model.acks_of(transaction.call_id)
+        ack.from_.tag == tag and ack.cseq.number == number and model.nodes.source(ack) == transaction.source_node
+        for ack in model.acks_of(transaction.call_id)
     ):
         return True
     return transaction.is_initial and any(

@@ -124,6 +124,17 @@ def test_a_trace_that_ends_on_the_way_in_blames_no_password(
     assert "auth-failed-credentials" not in _registering(*tries).findings()
 
 
+def test_a_refusal_that_a_proxy_passes_on_counts_once_at_the_client() -> None:
+    ladder = Ladder()
+    call = ladder.call(ALICE, PROXY, BOB)
+    _register(ladder, call, 0.0, 401, challenge=_challenge("n1"))
+    _register(ladder, call, 0.2, 401, _credentials("n1"), challenge=_challenge("n2"))
+    finding = ladder.end(60.0).findings()["auth-failed-credentials"]
+
+    assert finding.occurrences == 1
+    assert f"{ALICE} -> {PROXY}" in finding.evidence[0].summary
+
+
 # -- auth-no-credentials --------------------------------------------------------------------------------------------
 
 

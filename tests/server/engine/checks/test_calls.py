@@ -132,6 +132,20 @@ def test_glare_is_no_refusal(repeated: bool) -> None:
     assert_healthy(ladder)
 
 
+def test_an_update_that_comes_too_soon_is_put_off_and_not_refused() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    call.respond(invite, 183, 0.1, "Require: 100rel", "RSeq: 1")
+    call.respond(call.request("PRACK", 0.2, "RAck: 1 1 INVITE"), 200, 0.25)
+    call.respond(call.request("UPDATE", 0.3, body=sdp(ALICE, version=2)), 500, 0.35, "Retry-After: 2")
+    call.respond(invite, 200, 1.0)
+    call.ack(invite, 1.1)
+    call.respond(call.bye(9.0), 200, 9.1)
+
+    assert_healthy(ladder.end(60.0))
+
+
 @pytest.mark.parametrize("status", [481, 487])
 def test_a_reinvite_that_the_bye_overtakes_is_not_refused(status: int) -> None:
     ladder, call = _established()

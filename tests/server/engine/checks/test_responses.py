@@ -119,6 +119,22 @@ def test_a_dead_branch_of_a_fork_that_was_answered_elsewhere_is_low() -> None:
     assert_healthy(ladder.end(2.0))
 
 
+def test_a_dead_next_hop_is_found_behind_the_408_that_the_proxy_makes_of_it() -> None:
+    ladder = Ladder()
+    call = ladder.call(ALICE, PROXY, BOB)
+    invite = call.invite(0.0, hops=(0,))
+    call.respond(invite, 100, 0.005, hops=(0,))
+    ladder.again(call.request("INVITE", 0.01, inside=False, way=(PROXY, BOB), number=1), *TIMER_A)
+    call.respond(invite, 408, 32.0, hops=(0,))
+    call.ack(invite, 32.1)
+    ladder.know(host_pairs=frozenset({(BOB.host, PROXY.host)})).end(60.0)
+    findings = ladder.findings()
+
+    assert findings["txn-no-response"].severity is Severity.CRITICAL
+    assert str(BOB) in findings["txn-no-response"].detail
+    assert findings["final-408"].causes == (findings["txn-no-response"].fingerprint,)
+
+
 def test_an_ack_is_never_answered() -> None:
     ladder = Ladder()
     ladder.call().answered()
