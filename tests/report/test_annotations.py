@@ -80,6 +80,13 @@ def test_a_finding_without_a_place_stands_at_the_anchor_or_nowhere() -> None:
     assert "file=tests/calls.sh,line=1" in render(data, replace(GITHUB, anchor="tests/calls.sh"))
 
 
+def test_an_annotation_at_the_anchor_names_the_trace_and_the_packet() -> None:
+    data = sample.make([sample.ACK], places={sample.ACK.fingerprint: Location(".sip-ci.yml")})
+    seen = f"In {sample.CAPTURE}, packet 12: "
+    assert f"::{seen}" in render(data, GITHUB)
+    assert render(data, PLAIN).startswith(f".sip-ci.yml:1: critical: {seen}")
+
+
 def test_six_thousand_findings_make_a_handful_of_lines() -> None:
     findings = [replace(sample.ACK, fingerprint=str(index)) for index in range(6000)]
     assert len(render(sample.make(findings), GITHUB).splitlines()) == 11

@@ -13,7 +13,7 @@ from lxml import etree
 from tests.support import sample_report as sample
 from tests.support.sarif_multitool import schema_folder
 
-from sip_ci.findings import Severity, Status
+from sip_ci.findings import Confidence, Location, Severity, Status
 from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions
 from sip_ci.report.junit import READABLE, render
 from sip_ci.results import InputResult
@@ -107,6 +107,14 @@ def test_a_failure_says_all_in_its_text_since_gitlab_shows_nothing_else() -> Non
         assert part in failure.text
     assert failure.get("message") == sample.PRIVATE_ADDRESS.title
     assert failure.get("type") == "nat-sdp-private"
+
+
+def test_the_text_of_a_failure_in_a_capture_names_the_capture_before_the_anchor() -> None:
+    place = Location(".sip-ci.yml", confidence=Confidence.POSSIBLE)
+    data = sample.make([sample.ACK], places={sample.ACK.fingerprint: place})
+    text = etree.fromstring(render(data, RICH).encode()).xpath("//failure")[0].text
+    assert text.splitlines()[1].startswith(f"  {sample.CAPTURE} packet 12")
+    assert text.index(sample.CAPTURE) < text.index(".sip-ci.yml:1")
 
 
 def test_the_rich_family_names_file_and_line() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.support import sample_report as sample
 from tests.support.sarif_multitool import multitool_complaints, schema_folder
 
-from sip_ci.findings import Category, Finding, Location, Severity, Status
+from sip_ci.findings import Category, Confidence, Finding, Location, Severity, Status
 from sip_ci.report.interface import ReportData, ReportOptions, VersionControl
 from sip_ci.report.sarif import MAXIMUM_RESULTS, render
 from sip_ci.report.sarif_text import MAXIMUM_MESSAGE, escape, message_text, uri_of
@@ -153,6 +153,14 @@ def test_a_finding_without_a_place_goes_to_the_anchor_and_else_to_its_input() ->
         place = run_of(data, options)["results"][0]["locations"][0]["physicalLocation"]
         assert place["artifactLocation"] == {"uri": path, "uriBaseId": "%SRCROOT%"}
         assert place["region"]["startLine"] == 1
+
+
+def test_a_finding_that_is_not_shown_at_its_trace_names_the_trace_and_the_packet_first() -> None:
+    places = {**sample.PLACES, sample.ACK.fingerprint: Location(".sip-ci.yml", confidence=Confidence.POSSIBLE)}
+    messages = {result["ruleId"]: result["message"]["text"] for result in run_of(sample.make(places=places))["results"]}
+    assert messages["ack-missing-2xx"].startswith(f"In {sample.CAPTURE}, packet 12: ")
+    assert messages["sdp-ptime-mismatch"].startswith(f"In {sample.LOG}, line 24: ")
+    assert messages["nat-sdp-private"].startswith(sample.PRIVATE_ADDRESS.title)
 
 
 def test_findings_of_one_rule_on_one_line_stay_two_alerts() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import sample_report as sample
 
-from sip_ci.findings import Conclusion, Severity, Status, Verdict
-from sip_ci.report.interface import ReportOptions
+from sip_ci.findings import Conclusion, Confidence, Location, Severity, Status, Verdict
+from sip_ci.report.interface import ReportData, ReportOptions
 from sip_ci.report.text import render
 from sip_ci.results import NotChecked
 
@@ -43,6 +43,19 @@ def test_the_report_goes_from_the_worst_finding_to_the_verdict() -> None:
     for part in order:
         position = report.index(part, position)
     assert report.splitlines()[-1].startswith("FAILED: 2 findings")
+
+
+def test_the_trace_comes_first_and_the_anchor_is_a_remark() -> None:
+    facts = next(line for line in render(anchored(), PLAIN).splitlines() if "shown at" in line)
+    assert facts.strip().startswith(f"{sample.CAPTURE} packet 12 · ")
+    assert facts.endswith("shown at .sip-ci.yml:1")
+    assert "shown at" not in render(sample.make([sample.PRIVATE_ADDRESS]), PLAIN)
+
+
+def anchored() -> ReportData:
+    """Return a run with one finding in a capture, which is shown at the anchor."""
+    place = Location(".sip-ci.yml", confidence=Confidence.POSSIBLE)
+    return sample.make([sample.ACK], places={sample.ACK.fingerprint: place})
 
 
 def test_colours_change_nothing_but_colours() -> None:

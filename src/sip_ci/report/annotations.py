@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from sip_ci.catalogue import UNNAMED_CHECK
 from sip_ci.findings import JudgedFinding, Severity
 from sip_ci.report.interface import AnnotationStyle, ReportData, ReportOptions, is_shown, worst_first
-from sip_ci.report.plain import one_line, place, plural
+from sip_ci.report.plain import in_trace, one_line, place, plural, seen_at, shown_at
 from sip_ci.trace.printable import printable
 
 MAXIMUM_PER_KIND = 10
@@ -70,9 +70,8 @@ def _command(item: JudgedFinding, options: ReportOptions) -> str:
         properties |= {"file": printable(options.anchor), "line": "1"}
     title = f"{one_line(finding.title, _MAXIMUM_TITLE)} [{finding.check or UNNAMED_CHECK}]"
     properties["title"] = printable(title)
-    parts = [one_line(finding.detail, 1500)]
-    if item.location is None or item.location.path != finding.input:
-        parts.append(f"Seen in {one_line(finding.input, 300)}.")
+    is_at_trace = item.location is not None and item.location.path == finding.input
+    parts = [("" if is_at_trace else in_trace(finding)) + one_line(finding.detail, 1500)]
     if finding.recommendation:
         parts.append(f"What to change: {one_line(finding.recommendation, 1500)}")
     message = "\n".join(part for part in parts if part)[:_MAXIMUM_MESSAGE] or one_line(finding.title)
@@ -82,7 +81,10 @@ def _command(item: JudgedFinding, options: ReportOptions) -> str:
 
 def _plain(item: JudgedFinding) -> str:
     finding = item.finding
-    line = f"{place(item.location, finding.input)}: {finding.severity}: {one_line(finding.title, 300)}"
+    # Problem matchers want `path:line:` first: the place in the repository, where there is one.
+    start = place(item.location) if item.location is not None else seen_at(finding)
+    lead = in_trace(finding) if shown_at(item) else ""
+    line = f"{start}: {finding.severity}: {lead}{one_line(finding.title, 300)}"
     return defused(f"{line} [{printable(finding.check or UNNAMED_CHECK)}]")
 
 

@@ -20,7 +20,7 @@ from sip_ci.catalogue import UNNAMED_CHECK, CheckInfo, describe
 from sip_ci.findings import JudgedFinding
 from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions, bears_out, is_shown, worst_first
 from sip_ci.report.ladder import draw, excerpt
-from sip_ci.report.plain import extent, lines_of, one_line, place, position
+from sip_ci.report.plain import extent, lines_of, one_line, position, seen_at, shown_at
 from sip_ci.results import InputResult
 from sip_ci.trace.printable import printable
 
@@ -159,7 +159,8 @@ def _text(data: ReportData, items: list[JudgedFinding]) -> str:
 def _lines(data: ReportData, item: JudgedFinding) -> Iterator[str]:
     finding = item.finding
     yield f"{finding.severity.upper()}: {one_line(finding.title)}"
-    yield f"  {' · '.join(filter(None, (place(item.location, finding.input), extent(finding), one_line(finding.rfc))))}"
+    anchor = f"shown at {shown_at(item)}" if shown_at(item) else ""
+    yield f"  {' · '.join(filter(None, (seen_at(finding), extent(finding), one_line(finding.rfc), anchor)))}"
     if finding.detail:
         yield ""
         yield from lines_of(finding.detail.strip())

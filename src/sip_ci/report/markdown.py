@@ -21,9 +21,10 @@ from sip_ci.report.plain import (
     not_checked_groups,
     one_line,
     path,
-    place,
     plural,
     position,
+    seen_at,
+    shown_at,
     verdict_phrase,
 )
 from sip_ci.report.quality_table import ROWS, call_header, call_rows, stream_header, stream_rows
@@ -123,7 +124,7 @@ def _findings_table(data: ReportData) -> str:
         columns = (
             f"{ICONS[finding.severity]} {finding.severity}",
             inline(one_line(finding.title, 200)) + times,
-            code(place(item.location, finding.input)),
+            code(seen_at(finding)),
             f"[{code(info.id)}]({info.address})" if info.id in data.checks else code(info.id),
         )
         rows.append("| " + " | ".join(cell(column) for column in columns) + " |")
@@ -151,9 +152,7 @@ def _details(data: ReportData, item: JudgedFinding, *, is_open: bool) -> str:
 
 def _facts(item: JudgedFinding) -> str:
     finding = item.finding
-    facts = [f"At {code(place(item.location, finding.input))}"]
-    if item.location is not None and item.location.path != finding.input:
-        facts.append(f"seen in {code(path(finding.input))}")
+    facts = [f"Seen in {code(seen_at(finding))}"]
     if extent(finding):
         facts.append(extent(finding))
     if finding.rfc:
@@ -162,6 +161,8 @@ def _facts(item: JudgedFinding) -> str:
         facts.append(f"{finding.confidence.value}, not certain")
     if item.status is not Status.NEW:
         facts.append(item.status.value)
+    if shown_at(item):
+        facts.append(f"shown at {code(shown_at(item))}")
     return " · ".join(facts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from sip_ci.findings import Conclusion, Evidence, Finding, Location, Severity, Verdict
+from sip_ci.findings import Conclusion, Evidence, Finding, JudgedFinding, Location, Severity, Verdict
 from sip_ci.results import InputResult
 from sip_ci.trace.printable import printable
 
@@ -71,10 +71,8 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def place(location: Location | None, otherwise: str) -> str:
-    """Return `path:line`, or the name of the input where a finding has no place."""
-    if location is None:
-        return path(otherwise)
+def place(location: Location) -> str:
+    """Return `path:line`."""
     return f"{path(location.path)}:{location.start_line}"
 
 
@@ -82,6 +80,28 @@ def path(name: str) -> str:
     """Return the name of a file as printable text of bearable length; the end tells more than the middle."""
     shown = printable(name[:_LONGEST_PATH] + name[-_LONGEST_PATH:] if len(name) > 2 * _LONGEST_PATH else name)
     return shown if len(shown) <= _LONGEST_PATH else f"{shown[: _LONGEST_PATH - 101]}…{shown[-100:]}"
+
+
+def seen_at(finding: Finding) -> str:
+    """Return where the fault was seen: `traces/a.log:19`, `traces/a.pcap packet 3`, or the trace alone."""
+    where = next(((item, position(item)) for item in finding.evidence if position(item)), None)
+    if where is None:
+        return path(finding.input)
+    evidence, spelled = where
+    return f"{path(finding.input)}:{evidence.line}" if evidence.line is not None else f"{path(finding.input)} {spelled}"
+
+
+def shown_at(item: JudgedFinding) -> str:
+    """Return the place in the repository where a finding is shown although it was seen elsewhere; else nothing."""
+    if item.location is None or item.location.path == item.finding.input:
+        return ""
+    return place(item.location)
+
+
+def in_trace(finding: Finding) -> str:
+    """Return the words that name the trace before anything is said of it: `In traces/a.pcap, packet 3: `."""
+    where = next((position(item) for item in finding.evidence if position(item)), "")
+    return f"In {path(finding.input)}{', ' if where else ''}{where}: "
 
 
 def position(evidence: Evidence) -> str:
@@ -109,12 +129,14 @@ def counts_phrase(verdict: Verdict) -> str:
 def verdict_phrase(verdict: Verdict) -> str:
     """Return the outcome in one sentence without its full stop."""
     found = counts_phrase(verdict)
+    not_analyzed = f"{plural(verdict.not_analyzed, 'input')} could not be analysed" if verdict.not_analyzed else ""
     if verdict.conclusion is Conclusion.ERROR:
-        return f"Error: not everything could be analysed; {found}"
+        return f"Error: {not_analyzed or 'not everything could be analysed'}; {found}"
     if verdict.conclusion is Conclusion.NO_INPUT:
-        return "Nothing to analyse: no input was found"
+        return "Nothing to analyse: no input holds any SIP or RTP"
     if verdict.conclusion is Conclusion.FAILURE:
-        return f"Failed: {plural(verdict.failing, 'finding')} at or above {verdict.fail_on} ({found})"
+        also = f"; {not_analyzed}" if not_analyzed else ""
+        return f"Failed: {plural(verdict.failing, 'finding')} at or above {verdict.fail_on} ({found}){also}"
     if verdict.fail_on is None:
         return f"Passed: {found} (nothing fails the build)"
     return f"Passed: {found}" + (f", none that fails the build at {verdict.fail_on}" if verdict.total else "")

@@ -13,7 +13,7 @@ import sarif_om as om
 from sip_ci.catalogue import PROJECT_URI, UNNAMED_CHECK, CheckInfo, describe
 from sip_ci.findings import Evidence, Finding, JudgedFinding, Location, Status
 from sip_ci.report.interface import ReportData, ReportOptions, is_shown, worst_first
-from sip_ci.report.plain import capitalised, not_checked_groups, one_line, plural, position
+from sip_ci.report.plain import capitalised, in_trace, not_checked_groups, one_line, plural, position
 from sip_ci.report.sarif_json import serialise
 from sip_ci.report.sarif_rules import LEVELS, rule
 from sip_ci.report.sarif_text import message_text, uri_of
@@ -142,7 +142,7 @@ def _result(
         rule_id=check,
         rule_index=index,
         level=LEVELS[finding.severity],
-        message=om.Message(text=_message(finding, linked[0] if linked and text_path != location.path else None)),
+        message=om.Message(text=_message(item, linked[0] if linked and text_path != location.path else None)),
         locations=[_location(location, logical=finding.input)],
         code_flows=[_code_flow(linked, text_path)] if linked else None,
         related_locations=(
@@ -166,16 +166,19 @@ def _numbered(location: om.Location, number: int) -> om.Location:
     return location
 
 
-def _message(finding: Finding, linked: Evidence | None) -> str:
+def _message(item: JudgedFinding, linked: Evidence | None) -> str:
+    finding = item.finding
     evidence = finding.evidence[0] if finding.evidence else None
     shown = ""
     if evidence is not None and evidence.text:
         where = position(evidence)
         shown = f"Seen in {where}: {one_line(evidence.text, 160)}" if where else f"Seen: {one_line(evidence.text, 160)}"
-    times = f"Seen {plural(finding.occurrences, 'time')} in {finding.input}" if finding.occurrences > 1 else ""
-    text = message_text(
-        one_line(finding.title, 200), one_line(finding.detail, 400), shown, times, finding.recommendation
-    )
+    times = f"Seen {plural(finding.occurrences, 'time')}" if finding.occurrences > 1 else ""
+    title = one_line(finding.title, 200)
+    # An alert at the anchor says nothing of the trace, and a capture has no lines to stand at.
+    is_at_trace = item.location is not None and item.location.path == finding.input
+    lead = "" if is_at_trace or not title else in_trace(finding)
+    text = message_text(lead + title, one_line(finding.detail, 400), shown, times, finding.recommendation)
     text = text or message_text(f"A finding of {finding.check or UNNAMED_CHECK}")
     return f"{text} See the [evidence](1)." if linked is not None else text
 

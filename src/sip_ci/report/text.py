@@ -16,9 +16,10 @@ from sip_ci.report.plain import (
     not_checked_groups,
     one_line,
     path,
-    place,
     plural,
     position,
+    seen_at,
+    shown_at,
     verdict_phrase,
     wrap,
 )
@@ -120,14 +121,13 @@ class _Report:
 
     def _facts(self, item: JudgedFinding) -> str:
         finding = item.finding
-        facts = [place(item.location, finding.input)]
-        if item.location is not None and item.location.path != finding.input:
-            facts.append(f"seen in {path(finding.input)}")
-        facts += [extent(finding), one_line(finding.rfc)]
+        facts = [seen_at(finding), extent(finding), one_line(finding.rfc)]
         if finding.confidence is not Confidence.CERTAIN:
             facts.append(f"{finding.confidence}, not certain")
         if item.status is not Status.NEW:
             facts.append(item.status.value)
+        if shown_at(item):
+            facts.append(f"shown at {shown_at(item)}")
         return " · ".join(fact for fact in facts if fact)
 
     def _evidence(self, finding: Finding) -> Iterator[str]:
