@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sip_ci.service.wire import CallQuality, Quality, StreamQuality
+from sip_ci_server.engine.attempts import is_challenge
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.kpis import Kpis, compute_kpis, post_dial_delay
 from sip_ci_server.engine.model import Model
@@ -16,7 +17,7 @@ LISTED = 200
 def measure(model: Model) -> Quality:
     """Measure the trace."""
     owners = {id(stream): session.leg.call_id for session in model.sessions for stream in session.streams}
-    first_legs = [legs[0] for legs in model.dialogs.calls.values()]
+    first_legs = [_leg_of_caller(legs) for legs in model.dialogs.calls.values()]
     kpis = compute_kpis(model)
     return Quality(
         media="captured" if model.seen.media_visible else model.seen.media_reason,
@@ -46,6 +47,15 @@ def _kpi_values(kpis: Kpis) -> dict[str, float | None]:
 
 def _milliseconds(start: float | None, end: float | None) -> float | None:
     return None if start is None or end is None else round((end - start) * 1000, 3)
+
+
+def _leg_of_caller(legs: list[Leg]) -> Leg:
+    """The leg that tells how the caller fared: of his own tries the answered one, else the last, challenges passed
+    by.
+    """
+    own = [leg for leg in legs if leg.caller == legs[0].caller]
+    settled = [leg for leg in own if not is_challenge(leg.invite.final)] or own
+    return next((leg for leg in settled if leg.answer), settled[-1])
 
 
 def _call(leg: Leg) -> CallQuality:

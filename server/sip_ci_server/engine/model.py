@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.message import SipMessage
-from sip_ci.trace.observation import Endpoint
+from sip_ci.trace.observation import Endpoint, Fidelity
 from sip_ci.trace.trace import Trace
 from sip_ci_server.engine.attempts import Attempt, build_attempts
 from sip_ci_server.engine.capture_loss import streams_lost_by_capture
@@ -177,6 +177,11 @@ class Model:
             for other in self.transactions_of(transaction.call_id)
         )
 
+    def final_statuses(self) -> list[int]:
+        """The status codes that requests of this trace ended with, in ascending order."""
+        self.ended_with(0)
+        return sorted(self._by_status or ())
+
     def ended_with(self, status: int) -> list[Transaction]:
         """The transactions whose first final response has this status code."""
         if self._by_status is None:
@@ -191,9 +196,14 @@ class Model:
         return [stream for session in self.sessions if session.leg.call_id == call_id for stream in session.streams]
 
 
+def _has_whole_head(message: SipMessage) -> bool:
+    """Whether the headers of a message are complete; what a snap length cut before them cannot be told apart."""
+    return message.fidelity is not Fidelity.TRUNCATED or message.body_start < len(message.raw)
+
+
 def build_model(trace: Trace) -> Model:
     """Build the model; time and memory are linear in the number of messages and media packets."""
-    messages, message_copies = fold_messages(trace.messages)
+    messages, message_copies = fold_messages([message for message in trace.messages if _has_whole_head(message)])
     media, media_copies = fold_media(trace.media)
     nodes = Nodes(messages)
     seen = Observability(trace, messages, nodes)

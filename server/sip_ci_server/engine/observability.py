@@ -42,6 +42,8 @@ class Observability:
             if source is not None and destination is not None:
                 self._pairs.add((source.host, destination.host))
                 self._hosts_sending.add(source.host)
+        self.cut_heads = sum(copy.observation.copies for copy in messages) < len(trace.messages)
+        """Whether messages were captured without the end of their headers, so that any message may be missing."""
         self._hosts = {host for pair in self._pairs for host in pair}
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sip_ci.trace.message import SipMessage
+from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.sdp import SessionDescription, sdp_of
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.transactions import Transaction
@@ -61,6 +62,9 @@ def rounds_of(leg: Leg, descriptions: SessionDescriptions) -> list[Round]:
     """The rounds of one leg in the order of their offers."""
     rounds: list[Round] = []
     for transaction in (leg.invite, *leg.transactions):
+        if _is_cut(transaction):
+            # What a description says or whether there is one is unknown, and so is what later ones change.
+            return rounds
         if transaction.method == "INVITE":
             found = _invite_round(leg, transaction, descriptions)
             if found is not None:
@@ -74,6 +78,12 @@ def rounds_of(leg: Leg, descriptions: SessionDescriptions) -> list[Round]:
                 Round(leg, transaction, transaction.request, offer, success, descriptions.of(success), delayed=False)
             )
     return rounds
+
+
+def _is_cut(transaction: Transaction) -> bool:
+    """Whether the body of a message that may describe media was captured in part."""
+    messages = (transaction.request, *transaction.responses, *transaction.acks)
+    return any(message.fidelity is Fidelity.TRUNCATED for message in messages)
 
 
 def _answers_delayed_offer(leg: Leg, rounds: list[Round]) -> bool:

@@ -13,6 +13,10 @@ from sip_ci.trace.observation import Endpoint, Transport
 from sip_ci_server.engine.nodes import Node, Nodes
 
 _COOKIE = "z9hG4bK"
+LIFETIME = 40.0
+"""Seconds between two sends after which the second cannot be a retransmission: timers B and F end after 64*T1 = 32
+s.
+"""
 
 
 class Transaction:
@@ -157,9 +161,12 @@ def _key(message: SipMessage, method: str) -> tuple[str, ...]:
 
 
 def _same_hop(candidates: list[Transaction], request: SipMessage, nodes: Nodes) -> Transaction | None:
-    """The transaction that this request is a retransmission of: the same hop, or the same bytes seen elsewhere."""
+    """The transaction that this request is a retransmission of: the same hop, and its timers still run."""
     source, destination = nodes.source(request), nodes.destination(request)
-    for candidate in candidates:
+    for candidate in reversed(candidates):
+        last, now = candidate.requests[-1].observation.time, request.observation.time
+        if last is not None and now is not None and now - last > LIFETIME:
+            continue
         if candidate.source_node == source and candidate.destination_node == destination:
             return candidate
     return None
@@ -174,7 +181,8 @@ def _owner_of_response(
     if len(candidates) == 1:
         return candidates[0]
     source = nodes.source(response)
-    return next((item for item in candidates if item.destination_node == source), candidates[0])
+    # The last one that fits: a test that runs again may use its branches again.
+    return next((item for item in reversed(candidates) if item.destination_node == source), candidates[-1])
 
 
 def _owner_of_ack(
@@ -183,7 +191,7 @@ def _owner_of_ack(
     """The INVITE transaction that an ACK belongs to by its branch: only non-2xx finals are acknowledged so
     (§17.1.1.3).
     """
-    for candidate in by_key.get(_key(ack, "INVITE"), ()):
+    for candidate in reversed(by_key.get(_key(ack, "INVITE"), ())):
         if candidate.source_node == nodes.source(ack) or ack.observation.source is None:
             final = candidate.final
             # Some agents reuse the branch for the ACK of a 2xx; that ACK is the dialog's, not the transaction's.

@@ -209,22 +209,43 @@ def cap_started_mid_call(model: Model, _: Model) -> Iterator[Outcome]:
 
 @check(
     "cap-unknown-linktype",
-    title="Part of the capture could not be read: {what}",
+    title="Packets of the capture could not be read: {what}",
     severity=Severity.LOW,
     category=Category.CAPTURE,
     rfc="",
     gates=False,
 )
 def cap_unknown_linktype(model: Model, _: Model) -> Iterator[Outcome]:
-    """The capture uses a link layer that is not read, or holds records that could not be understood."""
-    unread = (NoticeKind.UNKNOWN_LINK_TYPE, NoticeKind.MALFORMED_BLOCK, NoticeKind.UNREADABLE_MEMBER, NoticeKind.LIMIT)
-    proofs = _notices(model, *unread)
+    """The capture uses a link layer, or a transport below SIP, that is not read."""
+    proofs = _notices(model, NoticeKind.UNKNOWN_LINK_TYPE, NoticeKind.UNREAD_PROTOCOL)
     if proofs:
         yield Found(
             tuple(proofs[:5]),
-            f"{proofs[0].text}. What stands there was not checked.",
+            f"{proofs[0].text}. What these packets carry was not checked.",
             {"what": proofs[0].text},
             key=("unread",),
+        )
+
+
+@check(
+    "cap-damaged",
+    title="Part of the input is damaged or missing: {what}",
+    severity=Severity.LOW,
+    category=Category.CAPTURE,
+    rfc="",
+    gates=False,
+)
+def cap_damaged(model: Model, _: Model) -> Iterator[Outcome]:
+    """The file ends inside a record, holds records that cannot be, or exceeds a limit of the reader."""
+    proofs = _notices(
+        model, NoticeKind.TRUNCATED_FILE, NoticeKind.MALFORMED_BLOCK, NoticeKind.UNREADABLE_MEMBER, NoticeKind.LIMIT
+    )
+    if proofs:
+        yield Found(
+            tuple(proofs[:5]),
+            f"{proofs[0].text}. What is missing was not checked.",
+            {"what": proofs[0].text},
+            key=("damaged",),
         )
 
 

@@ -22,6 +22,9 @@ SEVERITIES: dict[int, Severity] = {
 
 _SOURCES = {489: "RFC 6665 §8.3.2", 494: "RFC 3329 §2.3.1", 580: "RFC 3312 §8", 607: "RFC 8197 §4"}
 """Where the codes are defined that RFC 3261 does not have."""
+_CODEC_REFUSALS = (406, 415, 488, 606)
+_OTHER_CHECKS = frozenset({401, 407, 422, 423, 482, 483})
+"""Codes that have checks of their own, or that a client answers with another try."""
 _HANDLED_ELSEWHERE = ("REGISTER", "BYE", "CANCEL", "ACK", "PRACK")
 _WORKING_ANSWERS_TO_OPTIONS = range(300, 500)
 
@@ -37,13 +40,24 @@ def _register(code: int, severity: Severity) -> None:
     def final_code(model: Model, _: Model) -> Iterator[Outcome]:
         if not len(model.transactions):
             yield NotCheckable("the trace holds no SIP request")
-        for transaction in model.ended_with(code):
-            yield from _judge(transaction, model, code)
+        for status in (code, *(_unlisted(code, model) if code % 100 == 0 else ())):
+            for transaction in model.ended_with(status):
+                if status not in _CODEC_REFUSALS or transaction.method != "INVITE":
+                    yield from _judge(transaction, model, status)
 
     function: Callable[..., object] = final_code
     function.__doc__ = (
         f"A request outside a dialog ended with {code} (RFC 3261 §21); the element that gave it is named."
     )
+
+
+def _unlisted(code: int, model: Model) -> list[int]:
+    """The codes of a class that have no check: an unknown one counts as x00 (RFC 3261 §8.1.3.2)."""
+    return [
+        status
+        for status in model.final_statuses()
+        if status // 100 == code // 100 and status not in SEVERITIES and status not in _OTHER_CHECKS
+    ]
 
 
 def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcome]:
@@ -67,7 +81,7 @@ def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcom
         f"{transaction.method} to {request.request_uri.text} was answered {final.status} {final.reason} by"
         f" {final.observation.source or 'the far end'}." + (f" {'; '.join(words)}." if words else "") + remark,
         {"method": transaction.method, "status": f"{final.status} {final.reason}".strip()},
-        key=(transaction.method,),
+        key=(transaction.method,) if code in SEVERITIES else (transaction.method, str(code)),
         calls=(transaction.call_id,),
         severity=severity,
     )

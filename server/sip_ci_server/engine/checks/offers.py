@@ -9,7 +9,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
 from sip_ci.trace.sdp import MediaDescription, SessionDescription
-from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, at_sdp, check
+from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, at, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Round, is_reliable_provisional
@@ -298,6 +298,11 @@ def sdp_answer_missing(leg: Leg, model: Model) -> Iterator[Outcome]:
 
     An answer only in an unreliable 18x is a preview that may be lost; it lowers the finding to medium.
     """
+    if any(item.method == "PRACK" for item in leg.transactions) and not any(
+        is_reliable_provisional(response) for response in leg.invite.responses
+    ):
+        yield NotCheckable("a PRACK shows that a reliable response came which is not in the trace")
+        return
     for item in model.rounds[leg.number]:
         if item.transaction.method != "INVITE" or item.delayed:
             continue

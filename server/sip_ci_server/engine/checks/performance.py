@@ -13,6 +13,8 @@ from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.reasons import reasons_of
 from sip_ci_server.engine.transactions import Transaction
 
+EFFECTIVE_ENOUGH = 98.0
+"""Percent of calls that must reach their callee, answered or not."""
 ENOUGH = 20
 """Calls, or registrations, below which a ratio means nothing."""
 
@@ -148,7 +150,15 @@ def kpi_100_delay(model: Model, _: Model) -> Iterator[Outcome]:
 
 
 def _ratio(
-    model: Model, value: float | None, count: int, limit: float, *, above: bool, what: str, noun: str
+    model: Model,
+    value: float | None,
+    count: int,
+    limit: float,
+    *,
+    above: bool,
+    what: str,
+    noun: str,
+    severity: Severity | None = None,
 ) -> Iterator[Outcome]:
     if value is None or count < ENOUGH:
         yield NotCheckable(f"needs {ENOUGH} {noun}; the trace holds {count}")
@@ -159,6 +169,7 @@ def _ratio(
             f"{what} is {value:.1f} % over {count} {noun}; the limit is {limit:g} %.",
             {"percent": f"{value:.1f}"},
             calls=tuple(list(model.dialogs.calls)[:1]) if noun == "calls" else (),
+            severity=severity,
         )
 
 
@@ -170,11 +181,16 @@ def _ratio(
     rfc="RFC 6076 §4.6",
 )
 def kpi_ser(model: Model, _: Model) -> Iterator[Outcome]:
-    """The session establishment ratio is below 95 % over at least 20 calls (RFC 6076 §4.6)."""
+    """The session establishment ratio is below 95 % over at least 20 calls (RFC 6076 §4.6).
+
+    Low where the effectiveness ratio is within its own limit: then people were busy or hung up, and the network worked.
+    """
     kpis = compute_kpis(model)
+    effective = (kpis.session_establishment_effectiveness_ratio or 0.0) >= EFFECTIVE_ENOUGH
     yield from _ratio(
         model, kpis.session_establishment_ratio, kpis.attempts, 95.0,
         above=False, what="The session establishment ratio", noun="calls",
+        severity=Severity.LOW if effective else None,
     )  # fmt: skip
 
 
@@ -189,7 +205,7 @@ def kpi_seer(model: Model, _: Model) -> Iterator[Outcome]:
     """The session establishment effectiveness ratio is below 98 % over at least 20 calls (RFC 6076 §4.7)."""
     kpis = compute_kpis(model)
     yield from _ratio(
-        model, kpis.session_establishment_effectiveness_ratio, kpis.attempts, 98.0,
+        model, kpis.session_establishment_effectiveness_ratio, kpis.attempts, EFFECTIVE_ENOUGH,
         above=False, what="The session establishment effectiveness ratio", noun="calls",
     )  # fmt: skip
 

@@ -184,6 +184,8 @@ def missing_need(check: Check, model: Model) -> str:
         return seen.media_reason
     if Needs.TIMES in check.needs and not seen.timed:
         return "the trace has no times"
+    if Needs.TIMES in check.needs and seen.cut_heads:
+        return "messages were captured in part, so that silence proves nothing"
     if Needs.ADDRESSES in check.needs and not any(message.observation.source for message in trace.messages[:1000]):
         return "the trace does not say who sent a message"
     return ""

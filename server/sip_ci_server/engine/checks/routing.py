@@ -31,7 +31,8 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The request asked for `rport`, and the response went to the Via's sent-by all the same (RFC 3581 §4, RFC 3261
     §18.2.2).
 
-    Low where the client got the response there, because no NAT lies between and it listens on that port.
+    Medium where the client got the response there all the same, because no NAT lies between and it listens on that
+    port.
     """
     source = transaction.source
     if transaction.transport is not Transport.UDP or source is None or source.is_unnamed or not transaction.responses:
@@ -61,7 +62,7 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         {"actual": str(actual)},
         key=(transaction.method,),
         calls=(transaction.call_id,),
-        severity=Severity.LOW if arrived else None,
+        severity=Severity.MEDIUM if arrived else None,
     )
 
 

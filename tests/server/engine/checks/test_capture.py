@@ -125,11 +125,20 @@ def test_the_trace_begins_inside_a_call() -> None:
     assert found.evidence[0].text.startswith("BYE")
 
 
-@pytest.mark.parametrize("kind", [NoticeKind.UNKNOWN_LINK_TYPE, NoticeKind.MALFORMED_BLOCK, NoticeKind.LIMIT])
-def test_what_could_not_be_read(kind: NoticeKind) -> None:
+@pytest.mark.parametrize(
+    ("kind", "check"),
+    [
+        (NoticeKind.UNKNOWN_LINK_TYPE, "cap-unknown-linktype"),
+        (NoticeKind.UNREAD_PROTOCOL, "cap-unknown-linktype"),
+        (NoticeKind.MALFORMED_BLOCK, "cap-damaged"),
+        (NoticeKind.TRUNCATED_FILE, "cap-damaged"),
+        (NoticeKind.LIMIT, "cap-damaged"),
+    ],
+)
+def test_what_could_not_be_read(kind: NoticeKind, check: str) -> None:
     ladder = healthy()
     ladder.notices = (Notice(kind, "Link type 250 is not read", 3, Position(frame=2)),)
-    found = notices(ladder)["cap-unknown-linktype"]
+    found = notices(ladder)[check]
     assert "Link type 250" in found.title
     assert found.evidence[0].frame == 2
 
