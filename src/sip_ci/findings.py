@@ -167,6 +167,8 @@ class Verdict:
     """Findings that count, by severity; every severity is present."""
     failing: int = 0
     """How many findings stand at or above the threshold."""
+    not_analyzed: int = 0
+    """How many inputs could not be analysed."""
 
     @property
     def total(self) -> int:
