@@ -19,3 +19,12 @@ class TraceFile:
     """Whether the user named it, by itself or by a pattern; False where a search through a folder came upon it."""
     in_workspace: bool = True
     """Whether `name` is a path in the workspace."""
+
+
+CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
+"""Names that promise a capture."""
+
+
+def is_called_capture(path: Path) -> bool:
+    """Whether the file's name promises a capture: such a file is never passed over as some other text."""
+    return path.name.lower().endswith(CAPTURE_SUFFIXES)

@@ -8,17 +8,18 @@ from dataclasses import replace
 
 from sip_ci import __version__
 from sip_ci.catalogue import load_catalogue
-from sip_ci.collect.collecting import collect
+from sip_ci.collect.collecting import MissingInput, collect
 from sip_ci.config.settings import HOSTED, Settings
 from sip_ci.errors import NoInputError
-from sip_ci.findings import Conclusion
+from sip_ci.findings import Category, Conclusion, Finding, Verdict
 from sip_ci.inputs import TraceFile
 from sip_ci.judge.gate import judge
-from sip_ci.locate.anchor import find_anchor
+from sip_ci.locate.anchor import Anchor, find_anchor
 from sip_ci.locate.locating import locate
 from sip_ci.progress import Progress
 from sip_ci.publishing import Publisher
 from sip_ci.report.interface import ReportData
+from sip_ci.results import InputResult
 from sip_ci.service.session import ServerAccess, analyze_all
 from sip_ci.service.translation import InputAnalysis
 from sip_ci.service.wire import AnalysisContext
@@ -46,17 +47,22 @@ def analyze(settings: Settings, environment: Mapping[str, str], *, quiet: bool =
     )
     publisher = Publisher(settings, environment, anchor.path if anchor else "", quiet=quiet)
     inputs = collect(values.paths, base=settings.base("paths"), workspace=settings.workspace, excluded=publisher.files)
-    for notice in (*settings.warnings, *inputs.notices):
+    for notice in (*settings.warnings, *inputs.notices, *_anchor_warning(anchor, inputs.files)):
         logger.warning("%s", notice)
 
-    analyses = _read_ones(_submit(settings, inputs.files, environment))
+    analyses = _traces_among(_submit(settings, inputs.files, environment), inputs.missing)
 
-    results = tuple(analysis.result for analysis in analyses)
+    results = _results(analyses, inputs.missing)
+    _tell_failures(results)
     findings = [finding for analysis in analyses for finding in analysis.findings]
     located = locate(findings, {result.name: result.text_path for result in results}, anchor)
     judged, verdict = judge(located, values.fail_on.threshold)
-    if _is_incomplete(analyses) and verdict.conclusion is Conclusion.SUCCESS:
-        verdict = replace(verdict, conclusion=Conclusion.ERROR)
+    verdict = _completed(verdict, results, findings)
+    if verdict.conclusion is Conclusion.NO_INPUT:
+        logger.error(
+            "no input holds a SIP message or an RTP stream: nothing of a call was recorded; check that the recording "
+            "began before the test, on the right interface, and with a filter that lets SIP and RTP through"
+        )
     publisher.publish(ReportData(__version__, results, judged, verdict, load_catalogue()))
     return EXIT_CODES[verdict.conclusion]
 
@@ -81,28 +87,60 @@ def _submit(
         progress.close()
 
 
-def _is_incomplete(analyses: Sequence[InputAnalysis]) -> bool:
-    """Whether a pass would be a lie: nothing could be read, or the server itself failed on something.
+def _anchor_warning(anchor: Anchor | None, files: Sequence[TraceFile]) -> tuple[str, ...]:
+    outside = sum(not file.in_workspace for file in files)
+    if anchor is not None or not outside:
+        return ()
+    which = "an input lies" if outside == 1 else f"{outside} inputs lie"
+    return (
+        f"{which} outside the workspace, and no file in it can stand for findings there, so CI systems have no place "
+        "to show them at; name a file of the repository with --anchor FILE",
+    )
 
-    One unreadable input among others does not decide over the build; every report names it.
-    """
-    return all(analysis.result.error for analysis in analyses) or any(analysis.server_failed for analysis in analyses)
 
-
-def _read_ones(analyses: Sequence[InputAnalysis]) -> tuple[InputAnalysis, ...]:
+def _traces_among(analyses: Sequence[InputAnalysis], missing: Sequence[MissingInput]) -> tuple[InputAnalysis, ...]:
     """Leave out files of searched folders that are no traces at all.
 
     Raises:
         NoInputError: Nothing else was found.
     """
     kept = tuple(analysis for analysis in analyses if not analysis.skipped)
+    skipped = len(analyses) - len(kept)
     if not kept:
-        raise NoInputError(f"none of the {len(analyses)} files that were found is a trace")
-    if skipped := len(analyses) - len(kept):
-        logger.info("%d files that are no traces were skipped", skipped)
-    failed = [analysis.result for analysis in kept if analysis.result.error]
+        found = "the file that was found is no trace" if skipped == 1 else f"none of the {skipped} files is a trace"
+        raise NoInputError("\n".join([found, *(f"{item.name} {item.reason}" for item in missing)]))
+    if skipped:
+        logger.info("%d file(s) of folders are no traces and were skipped", skipped)
+    return kept
+
+
+def _results(analyses: Sequence[InputAnalysis], missing: Sequence[MissingInput]) -> tuple[InputResult, ...]:
+    """The results of all inputs by name, those included that could not be had."""
+    results = [analysis.result for analysis in analyses]
+    results += [InputResult(item.name, error=item.reason) for item in missing]
+    return tuple(sorted(results, key=lambda result: result.name))
+
+
+def _tell_failures(results: Sequence[InputResult]) -> None:
+    failed = [result for result in results if result.error]
     for result in failed[:_FAILURES_TOLD]:
         logger.error("%s: %s", result.name, result.error)
     if len(failed) > _FAILURES_TOLD:
         logger.error("%d more inputs could not be analysed; the reports name them", len(failed) - _FAILURES_TOLD)
-    return kept
+
+
+def _completed(verdict: Verdict, results: Sequence[InputResult], findings: Sequence[Finding]) -> Verdict:
+    """Withhold the pass where it would be a lie: an input was not analysed, or nothing at all was recorded."""
+    verdict = replace(verdict, not_analyzed=sum(bool(result.error) for result in results))
+    if verdict.conclusion is not Conclusion.SUCCESS:
+        return verdict
+    if verdict.not_analyzed:
+        return replace(verdict, conclusion=Conclusion.ERROR)
+    if all(_is_empty(result) for result in results) and all(item.category is Category.CAPTURE for item in findings):
+        return replace(verdict, conclusion=Conclusion.NO_INPUT)
+    return verdict
+
+
+def _is_empty(result: InputResult) -> bool:
+    # A server that does not name the format, such as the hosted one, does not count the messages either.
+    return bool(result.format) and not result.messages and not result.quality.streams_total

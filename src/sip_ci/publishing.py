@@ -59,8 +59,8 @@ class Publisher:
         problems: list[SipCiError] = []
         for request in self._requests:
             # An empty SARIF file tells GitHub that every fault is mended: without an analysis there is none.
-            if request.format is OutputFormat.SARIF and all(item.error for item in data.inputs):
-                logger.warning("nothing could be analysed, so no SARIF report is written")
+            if request.format is OutputFormat.SARIF and _says_nothing(data):
+                logger.warning("nothing was analysed, so no SARIF report is written")
                 continue
             try:
                 self._write(request, data)
@@ -139,6 +139,10 @@ def _requests(outputs: tuple[OutputRequest, ...], *, quiet: bool) -> tuple[Outpu
     if on_stdout or quiet:
         return outputs
     return (*outputs, OutputRequest(OutputFormat.TEXT, None))
+
+
+def _says_nothing(data: ReportData) -> bool:
+    return data.verdict.conclusion is Conclusion.NO_INPUT or all(item.error for item in data.inputs)
 
 
 def _is_terminal(request: OutputRequest) -> bool:

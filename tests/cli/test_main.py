@@ -52,7 +52,6 @@ def test_questions_about_the_program_succeed(arguments: list[str]) -> None:
         (["analyze", "--timeout", "soon", "x"], "--timeout"),
         (["analyze", "--fail"], "--fail"),
         (["analyze"], "SIP_CI_PATHS"),
-        (["analyze", "absent.pcap"], "absent.pcap"),
         (["analyze", "--server", "gopher://x", "x"], "--server"),
         (["analyze", "--config", "absent.yml", "x"], "absent.yml"),
         (["analyze", "-o", "json=-", "-o", "sarif=-", "x"], "standard output"),
@@ -69,6 +68,13 @@ def test_mistakes_of_the_user_are_code_2_and_one_line(
     assert told in output.err
     assert output.err.count("\n") == 1
     assert output.out == ""
+
+
+def test_a_missing_input_is_code_3_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("analyze", "absent.pcap") == 3
+    output = capsys.readouterr()
+    assert "absent.pcap does not exist" in output.err
+    assert output.err.count("\n") == 1
 
 
 def test_a_missing_command_is_forgiven_with_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,11 +50,57 @@ def test_a_file_with_wildcards_in_its_name_can_be_named(workspace: Path) -> None
     assert names(workspace, "call[1].log") == ["call[1].log"]
 
 
-def test_a_missing_file_is_named(workspace: Path) -> None:
-    with pytest.raises(InputError, match=r"absent\.pcap"):
-        names(workspace, "t", "absent.pcap")
-    with pytest.raises(InputError, match="absent"):
+def test_where_nothing_else_was_named_a_missing_file_is_no_input(workspace: Path) -> None:
+    with pytest.raises(NoInputError, match=r"^t/absent\.pcap does not exist"):
+        names(workspace, "t/absent.pcap")
+    with pytest.raises(NoInputError, match="nor does its folder"):
         names(workspace, "absent/also.pcap")
+    with pytest.raises(NoInputError) as raised:
+        names(workspace, "one.pcap", "*.zip")
+    assert [line.split()[0] for line in str(raised.value).splitlines()] == ["one.pcap", "*.zip"]
+
+
+def test_what_is_missing_costs_the_others_nothing(workspace: Path) -> None:
+    (workspace / "empty").mkdir()
+    absent = [
+        "absent.pcap",
+        str(workspace / "t/absent.pcap"),
+        "*.zip",
+        "empty",
+        str(workspace.parent / "elsewhere.pcap"),
+    ]
+    result = collect([*absent, "t/a.log"], base=workspace, workspace=workspace)
+    assert [file.name for file in result.files] == ["t/a.log"]
+    assert [item.name for item in result.missing] == [
+        "absent.pcap",
+        "t/absent.pcap",
+        "*.zip",
+        "empty",
+        "elsewhere.pcap",
+    ]
+    assert all(item.reason for item in result.missing)
+
+
+def test_archives_in_a_folder_are_named(workspace: Path) -> None:
+    for name in ("t/one.zip", "t/two.tar.gz"):
+        (workspace / name).write_text("x")
+    result = collect(["t"], base=workspace, workspace=workspace)
+    assert [file.name for file in result.files] == ["t/a.log", "t/b.pcap", "t/deep/c.PCAPNG"]
+    assert {name for name in ("one.zip", "two.tar.gz") if any(name in notice for notice in result.notices)} == {
+        "one.zip", "two.tar.gz",
+    }  # fmt: skip
+    (workspace / "packed").mkdir()
+    (workspace / "packed" / "three.tgz").write_text("x")
+    with pytest.raises(NoInputError, match=r"three\.tgz"):
+        names(workspace, "packed")
+
+
+@pytest.mark.parametrize("pattern", ["t/a.log", "t", "t/*.pcap", "link.pcap"])
+def test_a_report_must_not_be_written_over_an_input(workspace: Path, pattern: str) -> None:
+    (workspace / "link.pcap").symlink_to(workspace / "t" / "b.pcap")
+    report = workspace / "t" / ("a.log" if pattern == "t/a.log" else "b.pcap")
+    with pytest.raises(UsageError, match="report"):
+        collect([pattern], base=workspace, workspace=workspace, excluded={report})
 
 
 @pytest.mark.parametrize("pattern", ["*.zip", "absent/**/*.pcap", "**/*.zip"])
@@ -108,7 +154,7 @@ def test_a_path_of_the_runners_host_is_translated(workspace: Path) -> None:
     result = collect(["/home/runner/work/repo/repo/t/a.log"], base=workspace, workspace=workspace)
     assert [file.name for file in result.files] == ["t/a.log"]
     assert any("runner" in notice for notice in result.notices)
-    with pytest.raises(InputError, match="relative to the workspace"):
+    with pytest.raises(NoInputError, match="relative to the workspace"):
         names(workspace, "/home/runner/work/repo/repo/absent.log")
 
 
@@ -126,7 +172,7 @@ def test_what_is_no_file_is_refused(workspace: Path) -> None:
 
 
 def test_a_name_with_a_line_end_stays_on_its_line(workspace: Path) -> None:
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(NoInputError) as raised:
         names(workspace, "a\n::error::b")
     assert "\n" not in str(raised.value)
 

@@ -99,13 +99,87 @@ def answer_by_text(service: FakeService, replies: dict[str, Reply]) -> None:
     service.replies["POST", "/v1/analyze"] = reply
 
 
+REFUSED = Reply(400, {"error": "no SIP here", "code": "unreadable-input"})
+FAULTY = Reply(200, {"findings": [finding()]})
+HEALTHY = Reply(200, {"findings": []})
+
+
+def report_of(workspace: Path) -> Any:
+    return json.loads((workspace / "r.json").read_text())
+
+
 def test_one_unreadable_input_costs_the_others_nothing(service: FakeService, workspace: Path) -> None:
-    refused = Reply(400, {"error": "no SIP here", "code": "unreadable-input"})
-    answer_by_text(service, {"INVITE": Reply(200, {"findings": [finding()]}), "BYE": refused})
+    answer_by_text(service, {"INVITE": FAULTY, "BYE": REFUSED})
     assert run(service, workspace, "a.log", "b.log", output=["json=r.json"]) == 1
-    report = json.loads((workspace / "r.json").read_text())
-    assert [item["name"] for item in report["inputs"]] == ["a.log", "b.log"]
+    assert [item["name"] for item in report_of(workspace)["inputs"]] == ["a.log", "b.log"]
+    assert len(report_of(workspace)["findings"]) == 1
+
+
+@pytest.mark.parametrize(("healthy", "code"), [(HEALTHY, 2), (FAULTY, 1)])
+def test_a_named_input_that_was_not_analysed_has_not_passed(
+    service: FakeService, workspace: Path, healthy: Reply, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer_by_text(service, {"INVITE": healthy, "BYE": REFUSED})
+    assert run(service, workspace, "a.log", "b.log", output=["json=r.json", "sarif=a.sarif"]) == code
+    assert report_of(workspace)["verdict"]["conclusion"] == ("error" if code == 2 else "failure")
+    assert len(json.loads((workspace / "a.sarif").read_text())["runs"][0]["results"]) == (0 if code == 2 else 1)
+    assert "1 input could not be analysed" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_capture_of_a_folder_that_cannot_be_analysed_has_not_passed(service: FakeService, workspace: Path) -> None:
+    (workspace / "b.log").rename(workspace / "b.pcap")
+    answer_by_text(service, {"INVITE": HEALTHY, "BYE": REFUSED})
+    assert run(service, workspace, ".") == 2
+
+
+def test_what_is_missing_is_one_failed_input_among_others(service: FakeService, workspace: Path) -> None:
+    service.answer("POST", "/v1/analyze", FAULTY)
+    assert run(service, workspace, "a.log", "absent.pcap", output=["json=r.json"], fail_on="never") == 2
+    report = report_of(workspace)
+    assert [item["name"] for item in report["inputs"]] == ["a.log", "absent.pcap"]
     assert len(report["findings"]) == 1
+
+
+def read(messages: int, *findings: dict[str, object], **quality: object) -> Reply:
+    trace = {"messages": messages, "format": "pcap"}
+    return Reply(200, {"findings": findings, "quality": quality, "meta": {"trace": trace}})
+
+
+def test_captures_without_any_call_are_no_input(
+    service: FakeService, workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.answer("POST", "/v1/analyze", read(0, finding("info", category="capture")))
+    assert run(service, workspace, "a.log", "b.log", output=["json=r.json", "sarif=a.sarif"], fail_on="info") == 3
+    assert report_of(workspace)["verdict"]["conclusion"] == "no-input"
+    assert not (workspace / "a.sarif").exists()
+    assert any("recorded" in record.message for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    "reply", [read(1), read(0, streams_total=1), read(0, finding("low", category="signaling"))], ids=str
+)
+def test_captures_that_hold_something_are_input(service: FakeService, workspace: Path, reply: Reply) -> None:
+    answer_by_text(service, {"INVITE": reply, "BYE": read(0)})
+    assert run(service, workspace, "a.log", "b.log") == 0
+
+
+def test_a_report_over_an_input_is_refused_before_any_work(service: FakeService, workspace: Path) -> None:
+    with pytest.raises(UsageError, match=r"a\.log"):
+        run(service, workspace, "a.log", output=["json=./a.log"])
+    assert service.asked == []
+    assert (workspace / "a.log").read_text().startswith("INVITE")
+
+
+def test_inputs_outside_the_workspace_want_an_anchor(
+    service: FakeService, workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outside = workspace.parent / "outside.log"
+    outside.write_text("INVITE")
+    run(service, workspace, str(outside))
+    assert not any("--anchor" in record.message for record in caplog.records)
+    (workspace / "README.md").unlink()
+    run(service, workspace, str(outside), "a.log")
+    assert sum("--anchor" in record.message for record in caplog.records) == 1
 
 
 def test_if_nothing_is_readable_the_run_is_an_error_without_sarif(service: FakeService, workspace: Path) -> None:

@@ -135,9 +135,18 @@ def test_a_file_that_vanishes_is_an_error_of_its_own(answering: FakeService, tmp
     assert not analysis.skipped
 
 
-def test_a_servers_own_failure_is_told_apart(service: FakeService, tmp_path: Path) -> None:
+def test_a_servers_own_failure_is_the_inputs_error_and_never_passed_over(service: FakeService, tmp_path: Path) -> None:
     service.answer("POST", "/v1/analyze", Reply(500, {"error": "oops"}))
-    assert submitter(service, Route.FILE_URL).submit(trace_file(tmp_path, "a.log", b"x")).server_failed
+    analysis = submitter(service, Route.FILE_URL).submit(trace_file(tmp_path, "a.log", b"x", named=False))
+    assert "oops" in analysis.result.error
+    assert not analysis.skipped
+
+
+def test_what_is_too_large_is_never_passed_over(service: FakeService, tmp_path: Path) -> None:
+    file = trace_file(tmp_path, "a.log", b"INVITE sip:x", named=False)
+    assert not submitter(service, Route.FILE_URL, 10).submit(file).skipped
+    service.answer("POST", "/v1/analyze", Reply(413, {"error": "too large"}))
+    assert not submitter(service, Route.FILE_URL).submit(file).skipped
 
 
 def test_a_server_that_stays_unavailable_is_to_blame_itself(
@@ -147,7 +156,7 @@ def test_a_server_that_stays_unavailable_is_to_blame_itself(
     service.answer("POST", "/v1/analyze", Reply(503, {"error": "down"}))
     one_for_all = submitter(service, Route.FILE_URL)
     file = trace_file(tmp_path, "a.log", b"x")
-    assert [one_for_all.submit(file).server_failed for _ in range(2)] == [True, True]
+    assert all("down" in one_for_all.submit(file).result.error for _ in range(2))
     with pytest.raises(ServiceError, match="down"):
         one_for_all.submit(file)
 

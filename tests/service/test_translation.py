@@ -4,10 +4,12 @@ from pathlib import Path
 
 from sip_ci.findings import Category, Severity
 from sip_ci.inputs import TraceFile
+from sip_ci.results import IssueAnswer
 from sip_ci.service.chunks import Block, Chunk
 from sip_ci.service.translation import Part, fingerprint, translate
 from sip_ci.service.wire import (
     AnalysisResponse,
+    IssueVerdict,
     Ladder,
     LadderStep,
     Meta,
@@ -101,3 +103,19 @@ def test_ladder_steps_that_lead_nowhere_are_left_out() -> None:
     step = LadderStep(source=0, destination=9, label="INVITE")
     response = AnalysisResponse(ladders=(Ladder(call="c", participants=("A",), steps=(step,)),))
     assert translate(FILE, [Part(response)], is_text=False).result.ladders[0].steps == ()
+
+
+def test_the_answer_to_the_symptom_is_carried_over() -> None:
+    def part(verdict: str) -> Part:
+        issue = IssueVerdict(hint="one-way-audio", verdict=verdict, reason=f"it is {verdict}")
+        return Part(AnalysisResponse(meta=Meta(issue=issue)))
+
+    def answer(*verdicts: str) -> IssueAnswer | None:
+        return translate(FILE, [part(verdict) for verdict in verdicts], is_text=True).result.issue
+
+    assert answer("refuted") == IssueAnswer("one-way-audio", "refuted", "it is refuted")
+    assert answer("refuted", "confirmed", "not observable") == IssueAnswer(
+        "one-way-audio", "confirmed", "it is confirmed"
+    )
+    assert answer("refuted", "not observable") == IssueAnswer("one-way-audio", "not observable", "it is not observable")
+    assert translate(FILE, [Part(AnalysisResponse())], is_text=True).result.issue is None

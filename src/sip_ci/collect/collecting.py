@@ -12,18 +12,33 @@ from pathlib import Path
 from sip_ci.collect.naming import name_files
 from sip_ci.collect.patterns import compile_pattern, is_pattern, split_pattern
 from sip_ci.errors import InputError, NoInputError, UsageError
-from sip_ci.inputs import TraceFile
+from sip_ci.inputs import TraceFile, is_called_capture
 from sip_ci.trace.printable import printable
 
 TRACE_EXTENSIONS = frozenset({".pcap", ".pcapng", ".cap", ".gz", ".log", ".txt", ".sip", ".msg", ".trace"})
 """What a search through a folder takes; a file that the user names is always taken."""
 SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox"})
+ARCHIVE_SUFFIXES = (
+    ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar"
+)  # fmt: skip
+"""Files that may hold traces and are not unpacked."""
 MAXIMUM_FILES = 100_000
 """Where a search through folders stops."""
+_ARCHIVES_TOLD = 5
 
 # GitHub's runner mounts the workspace elsewhere for a container action, but does not translate inputs
 # (actions/runner#716), so `${{ github.workspace }}/traces` arrives as the host's path.
 _HOST_WORKSPACE = re.compile(r"^/home/runner/work/[^/]+/[^/]+/(?P<rest>.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class MissingInput:
+    """Something that the user named and that cannot be had."""
+
+    name: str
+    """As an input's name: the path in the workspace, with forward slashes, never an absolute path."""
+    reason: str
+    """What is wrong and what to do, as the rest of a sentence that begins with the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,23 @@ class CollectedInputs:
     files: tuple[TraceFile, ...]
     notices: tuple[str, ...] = ()
     """What was passed over, one sentence each."""
+    missing: tuple[MissingInput, ...] = ()
+    """What was named besides `files` and cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """One pattern that gave nothing."""
+
+    pattern: str
+    path: Path
+    reason: str
+    absent: bool = True
+    """Whether there is nothing; False where something is there that cannot be read."""
+
+    @property
+    def message(self) -> str:
+        return f"{printable(self.pattern)} {self.reason}"
 
 
 @dataclass(slots=True)
@@ -45,9 +77,11 @@ class _Search:
     """Path → whether the user named it."""
     notices: list[str] = field(default_factory=list)
 
+    def is_own_report(self, path: Path) -> bool:
+        """Whether a search came upon a report of an earlier run. A capture is never one."""
+        return bool(self.excluded) and not is_called_capture(path) and path.resolve() in self.excluded
+
     def take(self, path: Path, *, named: bool) -> None:
-        if not named and path in self.excluded:
-            return
         if len(self.found) >= MAXIMUM_FILES and path not in self.found:
             raise InputError(f"more than {MAXIMUM_FILES} inputs were found; name fewer paths")
         self.found[path] = self.found.get(path, False) or named
@@ -62,12 +96,12 @@ def collect(
         patterns: Files, globs and folders; relative ones start at `base`.
         base: An absolute path.
         workspace: The repository's root; links that lead out of it are not followed.
-        excluded: Files that a search must not take, such as the reports of this very run.
+        excluded: The files that this run will write, resolved: a search does not take them.
 
     Raises:
-        UsageError: `patterns` is empty.
-        InputError: A path without wildcards does not exist or cannot be read.
-        NoInputError: A glob or a folder holds nothing to analyse.
+        UsageError: `patterns` is empty, or a report would be written over an input.
+        InputError: Nothing was found, and something that was named cannot be read; or too much was found.
+        NoInputError: Nothing was found.
     """
     search = _Search(workspace, frozenset(excluded))
     asked = [pattern for pattern in patterns if pattern]
@@ -76,29 +110,41 @@ def collect(
             "no trace was named: give files, globs or folders as arguments, in SIP_CI_PATHS, "
             "or under 'paths' in .sip-ci.yml"
         )
-    for pattern in asked:
-        _collect_one(search, pattern, base)
+    problems = [problem for pattern in asked if (problem := _collect_one(search, pattern, base))]
+    if not search.found:
+        message = "\n".join(problem.message for problem in problems)
+        raise NoInputError(message) if all(problem.absent for problem in problems) else InputError(message)
     files = name_files(search.found, workspace)
-    return CollectedInputs(files, tuple(search.notices))
+    if overwritten := next((file for file in files if file.path in search.excluded), None):
+        raise UsageError(
+            f"a report would be written over the input {printable(overwritten.name)}; give the report another path"
+        )
+    missing = {_missing_name(problem, workspace): problem.reason for problem in problems}
+    return CollectedInputs(files, tuple(search.notices), tuple(MissingInput(*item) for item in missing.items()))
 
 
-def _collect_one(search: _Search, pattern: str, base: Path) -> None:
-    path = _translated(base / pattern, search)
+def _missing_name(problem: _Problem, workspace: Path) -> str:
+    path = Path(os.path.normpath(problem.path))
+    return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else path.name
+
+
+def _collect_one(search: _Search, pattern: str, base: Path) -> _Problem | None:
+    path = base / pattern
     try:
+        path = _translated(path, search)
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        if is_pattern(pattern):
-            _collect_glob(search, str(path), pattern)
-            return
-        raise InputError(_missing(pattern, path, search.workspace)) from None
+        reason = _collect_glob(search, str(path)) if is_pattern(pattern) else _missing(path, search.workspace)
+        return _Problem(pattern, path, reason) if reason else None
     except (OSError, ValueError) as error:
-        raise InputError(f"{printable(pattern)}: cannot be read: {_reason(error)}") from None
+        return _Problem(pattern, path, f"cannot be read: {_reason(error)}", absent=False)
     if stat.S_ISDIR(mode):
-        _collect_folder(search, path, pattern)
-    elif stat.S_ISREG(mode):
+        reason = _collect_folder(search, path)
+        return _Problem(pattern, path, reason) if reason else None
+    if stat.S_ISREG(mode):
         search.take(Path(os.path.normpath(path)), named=True)
-    else:
-        raise InputError(f"{printable(pattern)}: is not a regular file; save the trace to a file first")
+        return None
+    return _Problem(pattern, path, "is not a regular file; save the trace to a file first", absent=False)
 
 
 def _translated(path: Path, search: _Search) -> Path:
@@ -116,50 +162,55 @@ def _translated(path: Path, search: _Search) -> Path:
     return translated
 
 
-def _missing(pattern: str, path: Path, workspace: Path) -> str:
-    shown = printable(pattern)
+def _missing(path: Path, workspace: Path) -> str:
     if _HOST_WORKSPACE.match(str(path)):
-        return f"{shown}: does not exist here: it is a path of the runner's host; use a path relative to the workspace"
+        return "does not exist here: it is a path of the runner's host; use a path relative to the workspace"
     if path.is_symlink():
-        return f"{shown}: is a symbolic link to a file that does not exist"
-    near = (
-        "the workspace" if path.is_relative_to(workspace) and path.parent == workspace else printable(str(path.parent))
-    )
-    where = (
-        f"is not in {near}"
-        if path.parent.is_dir()
-        else f"does not exist, nor does its folder {printable(str(path.parent))}"
-    )
-    return f"{shown}: {where}; check the path, and that the step that records the trace ran before this one"
+        return "is a symbolic link to a file that does not exist"
+    advice = "check the path, and that the step that records the trace ran before this one"
+    folder = path.parent
+    if not folder.is_dir():
+        return f"does not exist, nor does its folder {printable(str(folder))}; {advice}"
+    looked = "the workspace" if folder == workspace else printable(str(folder))
+    return f"does not exist (looked in {looked}); {advice}"
 
 
-def _collect_folder(search: _Search, folder: Path, pattern: str) -> None:
-    before = len(search.found)
+def _collect_folder(search: _Search, folder: Path) -> str:
+    """Take the traces below a folder, and return why there is none, if there is none."""
+    taken = False
+    archives: list[Path] = []
     for path in _walk(search, folder):
-        if path.suffix.lower() in TRACE_EXTENSIONS:
+        if path.name.lower().endswith(ARCHIVE_SUFFIXES):
+            archives.append(path)
+        elif path.suffix.lower() in TRACE_EXTENSIONS and not search.is_own_report(path):
             search.take(path, named=False)
-    taken = any(path.is_relative_to(folder) for path in search.found) if len(search.found) == before else True
-    if not taken:
-        kinds = " ".join(sorted(TRACE_EXTENSIONS))
-        raise NoInputError(f"the folder {printable(pattern)} holds no traces (looked for {kinds}, in subfolders too)")
+            taken = True
+    notices = [
+        f"{printable(path.name)} is an archive, which this version does not read; unpack it first"
+        for path in archives[:_ARCHIVES_TOLD]
+    ]
+    if len(archives) > _ARCHIVES_TOLD:
+        notices.append(f"{len(archives) - _ARCHIVES_TOLD} more archives are not read")
+    if taken:
+        search.notices += notices
+        return ""
+    kinds = " ".join(sorted(TRACE_EXTENSIONS))
+    return "; ".join([f"is a folder that holds no traces (looked for {kinds}, in subfolders too)", *notices])
 
 
-def _collect_glob(search: _Search, absolute: str, pattern: str) -> None:
+def _collect_glob(search: _Search, absolute: str) -> str:
+    """Take what a pattern matches, and return why that is nothing, if it is nothing."""
     folder, rest = split_pattern(absolute)
     expression = compile_pattern(rest)
     root = Path(folder)
     matched = False
     for path in _walk(search, root, hidden=rest.startswith(".") or "/." in rest):
-        if expression.fullmatch(path.relative_to(root).as_posix()):
-            if path in search.excluded:
-                continue
+        if expression.fullmatch(path.relative_to(root).as_posix()) and not search.is_own_report(path):
             matched = True
             search.take(path, named=True)
-    if not matched:
-        raise NoInputError(
-            f"nothing matches {printable(pattern)}; check the pattern, and that the step that records the traces "
-            "ran before this one"
-        )
+    if matched:
+        return ""
+    return "matches no file; check the pattern, and that the step that records the traces ran before this one"
 
 
 def _walk(search: _Search, folder: Path, *, hidden: bool = True) -> Iterator[Path]:

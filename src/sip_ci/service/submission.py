@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from sip_ci.errors import InputError, ServiceError
-from sip_ci.inputs import TraceFile
+from sip_ci.inputs import TraceFile, is_called_capture
 from sip_ci.results import InputResult
 from sip_ci.service.client import AnalysisClient, RequestRefusedError
 from sip_ci.service.translation import InputAnalysis, Part, translate
@@ -22,8 +22,6 @@ UNREADABLE_CODES = frozenset({"unreadable-input", "unreadable", ""})
 
 _MAXIMUM_FAILURES = 3
 """After so many inputs in a row that an unavailable server failed on, the server is to blame and not the inputs."""
-
-_CAPTURE_EXTENSIONS = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
 
 _BINARY_MAGICS = (
     b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4",  # pcap, microseconds
@@ -42,6 +40,10 @@ class Route(Enum):
     """The server takes captures."""
     TRANSCRIPT = "transcript"
     """The server takes text only, such as the hosted one: the trace is written out here, redacted, and split."""
+
+
+class _TooLargeError(InputError):
+    """Raised for an input over the limit: it may well be a trace, whatever it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,11 @@ class Submitter:
                 self._failures.append(str(error))
                 if error.status == 503 and len(self._failures) >= _MAXIMUM_FAILURES:
                     raise ServiceError(f"{self.client.transport.base_url} is not available: {error}") from None
-                return replace(_failed(file, str(error), skip=False), server_failed=True)
-            return _failed(file, str(error), skip=_may_be_no_trace(file) and error.code in UNREADABLE_CODES)
+                return _failed(file, str(error), skip=False)
+            unreadable = error.status != 413 and error.code in UNREADABLE_CODES
+            return _failed(file, str(error), skip=unreadable and _may_be_no_trace(file))
+        except _TooLargeError as error:
+            return _failed(file, str(error), skip=False)
         except InputError as error:
             return _failed(file, str(error), skip=_may_be_no_trace(file))
         except OSError as error:
@@ -83,7 +88,7 @@ class Submitter:
         if size == 0:
             raise InputError("is empty; check that the recording had started, and was allowed to record")
         if size > self.maximum_bytes:
-            raise InputError(
+            raise _TooLargeError(
                 f"has {size} bytes, more than the limit of {self.maximum_bytes}; split it, "
                 "or raise max-input-bytes in .sip-ci.yml"
             )
@@ -135,7 +140,7 @@ def _failed(file: TraceFile, reason: str, *, skip: bool) -> InputAnalysis:
 
 def _may_be_no_trace(file: TraceFile) -> bool:
     """Whether it is no wonder if this is no trace: a text that a search came upon, and that nobody called a capture."""
-    return not file.named and not file.path.name.lower().endswith(_CAPTURE_EXTENSIONS)
+    return not file.named and not is_called_capture(file.path)
 
 
 def _has_binary_magic(path: Path) -> bool:

@@ -13,6 +13,7 @@ from sip_ci.results import (
     CallLadder,
     CallMeasurement,
     InputResult,
+    IssueAnswer,
     LadderStep,
     NotChecked,
     QualityReport,
@@ -21,6 +22,7 @@ from sip_ci.results import (
 from sip_ci.service.chunks import Chunk, Place
 from sip_ci.service.wire import (
     AnalysisResponse,
+    IssueVerdict,
     Ladder,
     Quality,
     WireEvidence,
@@ -30,6 +32,7 @@ from sip_ci.service.wire import LadderStep as WireStep
 
 _VARIABLE_PARTS = re.compile(r"[0-9A-Fa-f]*[0-9][0-9A-Fa-f.:]*")
 _MAXIMUM_CALLS = 20
+_ISSUE_ORDER = {"confirmed": 0, "not observable": 1, "refuted": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,6 @@ class InputAnalysis:
     findings: tuple[Finding, ...] = ()
     skipped: bool = False
     """Whether the input is no trace and nobody asked for it by name."""
-    server_failed: bool = False
-    """Whether the server failed on the input, which may be perfectly good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def translate(file: TraceFile, parts: Sequence[Part], *, is_text: bool, notices:
         not_checked=tuple(not_checked.values()),
         quality=_quality([part.response.quality for part in parts]),
         ladders=tuple(_ladder(ladder, part.chunk) for part in parts for ladder in part.response.ladders),
+        issue=_issue([part.response.meta.issue for part in parts if part.response.meta.issue]),
     )
     return InputAnalysis(result, tuple(findings.values()))
 
@@ -164,6 +166,14 @@ def _quality(qualities: Sequence[Quality]) -> QualityReport:
         streams_total=sum(quality.streams_total for quality in qualities),
         kpis=dict(qualities[0].kpis) if len(qualities) == 1 else {},
     )
+
+
+def _issue(verdicts: Sequence[IssueVerdict]) -> IssueAnswer | None:
+    """One answer for all parts: what one part confirms is confirmed; none refutes what another could not observe."""
+    if not verdicts:
+        return None
+    first = min(verdicts, key=lambda verdict: _ISSUE_ORDER.get(verdict.verdict, len(_ISSUE_ORDER)))
+    return IssueAnswer(first.hint, first.verdict, first.reason)
 
 
 def _ladder(ladder: Ladder, chunk: Chunk | None) -> CallLadder:
