@@ -121,3 +121,15 @@ def test_a_log_that_names_no_ends_still_makes_one_transaction() -> None:
     (transaction,) = ladder.model().transactions
 
     assert (len(transaction.requests), len(transaction.responses), len(transaction.acks)) == (2, 1, 1)
+
+
+def test_a_test_that_runs_again_with_its_branches_makes_new_transactions() -> None:
+    first, second = Ladder(), Ladder()
+    first.call().answered(0.0)
+    second.call().answered(100.0)
+    second.packets[:0] = first.packets
+    model = second.end(200.0).model()
+    assert [len(item.requests) for item in model.transactions] == [1] * len(model.transactions)
+    assert {item.final.observation.time > item.time for item in model.transactions if item.final and item.time} == {
+        True
+    }

@@ -195,3 +195,20 @@ def test_the_same_failure_in_many_calls_is_one_finding() -> None:
     assert finding.occurrences == 7
     assert len(finding.calls) == 5
     assert "7 of 7 calls" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "check"), [(430, "final-400"), (470, "final-400"), (555, "final-500"), (699, "final-600")]
+)
+def test_an_unknown_code_counts_as_the_first_of_its_class(status: int, check: str) -> None:
+    finding = _refused(status).findings()[check]
+    assert str(status) in finding.title
+
+
+@pytest.mark.parametrize("status", [401, 407, 422, 482, 483, 488])
+def test_codes_with_checks_of_their_own_are_not_counted_twice(status: int) -> None:
+    assert not {"final-400", "final-500", "final-600"} & set(_refused(status).findings())
+
+
+def test_a_text_message_of_an_unknown_type_is_refused_for_its_type() -> None:
+    assert "415" in _refused(415, method="MESSAGE").findings()["final-400"].title

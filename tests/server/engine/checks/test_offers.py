@@ -407,3 +407,17 @@ def test_a_reinvite_without_answer() -> None:
     finding = found(ladder, "sdp-answer-missing")
     assert finding is not None
     assert finding.title.startswith("re-INVITE")
+
+
+def test_an_answer_in_a_reliable_response_that_was_not_captured_cannot_be_missed() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    call.respond(invite, 180, 0.1)
+    prack = call.request("PRACK", 0.6, "RAck: 1 1 INVITE")
+    call.respond(prack, 200, 0.65)
+    call.respond(invite, 200, 1.0, body=b"")
+    call.ack(invite, 1.1)
+    report = ladder.end(60.0).report()
+    assert "sdp-answer-missing" not in {finding.check for finding in report.findings}
+    assert "sdp-answer-missing" in {item.check for item in report.not_checked}
