@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import sample_report as sample
 
-from sip_ci.findings import Conclusion, Confidence, Location, Severity, Status, Verdict
+from sip_ci.findings import Conclusion, Confidence, Finding, Location, Severity, Status, Verdict
 from sip_ci.report.interface import ReportData, ReportOptions
 from sip_ci.report.text import render
 from sip_ci.results import NotChecked
@@ -115,10 +115,56 @@ def test_the_same_call_with_the_same_marks_is_drawn_once() -> None:
     assert report.count("◀ here") == 1
 
 
+def findings_of(count: int, *, checks: int) -> list[Finding]:
+    """Return findings of several checks, each with its own trace and with advice for a platform."""
+    advice = "Do the needful.\nAsterisk: set `needful=yes`."
+    return [
+        replace(
+            sample.ACK,
+            check=f"check-{index % checks}",
+            fingerprint=str(index),
+            input=f"{index}.pcap",
+            recommendation=advice,
+        )
+        for index in range(count)
+    ]
+
+
+def test_a_check_is_explained_once_and_every_trace_of_it_named() -> None:
+    report = render(sample.make(findings_of(30, checks=1)), PLAIN)
+    assert report.count("CRITICAL") == 1
+    assert report.count(sample.ACK.detail) == 1
+    assert report.count("needful=yes") == 1
+    assert all(re.search(rf"^ +(- )?{index}\.pcap packet 12", report, re.MULTILINE) for index in range(30))
+
+
+def test_further_findings_say_what_is_different() -> None:
+    other = replace(sample.ACK, title="Another title", occurrences=4, input="b.pcap", fingerprint="2")
+    report = render(sample.make([sample.ACK, other]), PLAIN)
+    assert re.search(r"- b\.pcap packet 12 · 4 times: Another title", report)
+
+
+def test_a_milder_finding_of_a_check_stands_among_the_milder_ones() -> None:
+    lowered = replace(sample.ACK, severity=Severity.LOW, input="b.pcap", fingerprint="2")
+    report = render(sample.make([lowered, sample.PRIVATE_ADDRESS, sample.ACK]), PLAIN)
+    assert report.index("CRITICAL") < report.index("HIGH") < report.index("LOW") < report.index("b.pcap packet 12")
+    assert report.count(sample.ACK.detail) == 1
+
+
+def test_of_many_checks_the_mildest_are_told_in_short_with_the_way_to_the_rest() -> None:
+    data = sample.make(findings_of(40, checks=40))
+    known = replace(sample.CHECKS["ack-missing-2xx"], id="check-39")
+    report = render(replace(data, checks={"check-39": known}), PLAIN)
+    assert report.count(sample.ACK.detail) == 40
+    assert "sip-ci checks check-39" in report
+    # A check that this client cannot explain keeps its whole advice.
+    assert report.count("needful=yes") == 39
+
+
 def test_six_thousand_findings_are_cut() -> None:
     report = render(sample.make(replace(sample.ACK, fingerprint=str(index)) for index in range(6000)), PLAIN)
-    assert report.count("CRITICAL") == 200
-    assert "5,800 milder findings" in report
+    assert report.count(f"{sample.CAPTURE} packet 12") == 500
+    assert "5,500 milder findings" in report
 
 
 def test_a_hundred_inputs_stay_readable_and_what_is_cut_is_said() -> None:
@@ -128,6 +174,16 @@ def test_a_hundred_inputs_stay_readable_and_what_is_cut_is_said() -> None:
         for index in range(100)
     )
     report = render(sample.make([], inputs=inputs), PLAIN)
-    assert len(report.splitlines()) < 150
-    assert "88 more inputs" in report
-    assert "80 other reasons" in report
+    assert len(report.splitlines()) < 60
+    tabled = len(re.findall(r"^  \d+\.pcap$", report, re.MULTILINE))
+    assert f"{100 - tabled} more inputs" in report
+    reasons = len(re.findall("- Needs 20 calls", report))
+    assert f"{100 - reasons} other reasons" in report
+
+
+def test_of_many_inputs_the_worst_heard_are_tabled() -> None:
+    source = sample.INPUTS[1]
+    (stream,) = source.quality.streams
+    bad = replace(source, name="bad.pcap", quality=replace(source.quality, streams=(replace(stream, mos=1.5),)))
+    inputs = (*(replace(source, name=f"{index}.pcap") for index in range(50)), bad)
+    assert "bad.pcap" in render(sample.make([], inputs=inputs), PLAIN)

@@ -14,6 +14,8 @@ ROWS = 8
 
 _NARROWEST_NAME = 10
 _INPUTS = 12
+_LINES = 25
+"""After so many lines no further input begins."""
 
 
 def stream_header() -> tuple[str, ...]:
@@ -73,19 +75,38 @@ def milliseconds(value: float | None) -> str:
 def quality_lines(inputs: Iterable[InputResult], width: int) -> Iterator[str]:
     """Yield the tables of all inputs as plain text; an input without calls and streams has none."""
     measured = [item for item in inputs if item.quality.calls or item.quality.streams]
-    for item in measured[:_INPUTS]:
-        quality = item.quality
-        yield f"  {one_line(item.name, width - 4)}"
-        if quality.calls:
-            yield from _table(call_header(), call_rows(quality.calls), width)
-            yield from _rest(max(quality.calls_total, len(quality.calls)), "call")
-        if quality.streams:
-            yield from _table(stream_header(), stream_rows(quality.streams), width)
-            yield from _rest(max(quality.streams_total, len(quality.streams)), "stream")
-        elif quality.media and quality.media != "captured":
-            yield f"    No media: {one_line(quality.media, width - 14)}"
     if len(measured) > _INPUTS:
-        yield f"  … and {plural(len(measured) - _INPUTS, 'more input')}, see the JSON report"
+        measured.sort(key=_worst_stream)
+    lines = shown = 0
+    for item in measured[:_INPUTS]:
+        if lines >= _LINES:
+            break
+        for line in _input_lines(item, width):
+            lines += 1
+            yield line
+        shown += 1
+    if len(measured) > shown:
+        yield f"  … and {plural(len(measured) - shown, 'more input')}, see the JSON report"
+
+
+def _worst_stream(item: InputResult) -> tuple[float, float]:
+    streams = item.quality.streams
+    unheard = 6.0  # above every MOS
+    worst = min((stream.mos for stream in streams if stream.mos is not None), default=unheard)
+    return worst, -max((stream.loss_percent for stream in streams), default=0.0)
+
+
+def _input_lines(item: InputResult, width: int) -> Iterator[str]:
+    quality = item.quality
+    yield f"  {one_line(item.name, width - 4)}"
+    if quality.calls:
+        yield from _table(call_header(), call_rows(quality.calls), width)
+        yield from _rest(max(quality.calls_total, len(quality.calls)), "call")
+    if quality.streams:
+        yield from _table(stream_header(), stream_rows(quality.streams), width)
+        yield from _rest(max(quality.streams_total, len(quality.streams)), "stream")
+    elif quality.media and quality.media != "captured":
+        yield f"    No media: {one_line(quality.media, width - 14)}"
 
 
 def _rest(total: int, noun: str) -> Iterator[str]:

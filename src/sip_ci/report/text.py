@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from sip_ci.catalogue import UNNAMED_CHECK
-from sip_ci.findings import Conclusion, Confidence, Finding, JudgedFinding, Status
+from sip_ci.findings import Conclusion, Confidence, Finding, JudgedFinding, Severity, Status
 from sip_ci.report.interface import ReportData, ReportOptions, bears_out, is_shown, worst_first
 from sip_ci.report.ladder import draw, excerpt
 from sip_ci.report.plain import (
@@ -30,17 +30,27 @@ from sip_ci.results import CallLadder
 _INDENT = "  "
 _NARROWEST = 60
 _BROADEST = 110
-_MAXIMUM_FINDINGS = 200
+_MAXIMUM_FINDINGS = 500
+_CHECKS_IN_FULL = 6
+"""Checks whose first finding is drawn and has advice for each platform; those of milder checks are told in short."""
 _EVIDENCE_ITEMS = 5
 _LADDER_STEPS = 12
 _GROUPED_CHECKS = 12
 _NOTICES = 10
-_REASONS = 20
+_REASONS = 12
 
 
 def render(data: ReportData, options: ReportOptions) -> str:
     """Return the report as text, coloured where that is asked for."""
     return "\n".join(line.rstrip() for line in _Report(data, options).lines()) + "\n"
+
+
+def _by_severity_and_check(items: Iterable[JudgedFinding]) -> list[list[JudgedFinding]]:
+    """Put the findings of one check and one severity together; the groups stay in the order of their first ones."""
+    groups: dict[tuple[Severity, str], list[JudgedFinding]] = {}
+    for item in items:
+        groups.setdefault((item.finding.severity, item.finding.check), []).append(item)
+    return list(groups.values())
 
 
 class _Report:
@@ -57,9 +67,10 @@ class _Report:
         yield self._headline()
         yield from self._unreadable()
         shown = [item for item in worst_first(self._data.findings) if is_shown(item)]
-        for item in shown[:_MAXIMUM_FINDINGS]:
+        told: set[str] = set()
+        for group in _by_severity_and_check(shown[:_MAXIMUM_FINDINGS]):
             yield ""
-            yield from self._finding(item)
+            yield from self._group(group, told)
         if len(shown) > _MAXIMUM_FINDINGS:
             yield ""
             yield f"… and {plural(len(shown) - _MAXIMUM_FINDINGS, 'milder finding')}: see the JSON report."
@@ -92,7 +103,28 @@ class _Report:
         yield ""
         yield self._paint(title, Style.BOLD)
 
-    def _finding(self, item: JudgedFinding) -> Iterator[str]:
+    def _group(self, items: list[JudgedFinding], told: set[str]) -> Iterator[str]:
+        """Yield the findings of one check and one severity; `told` are the checks that were explained before."""
+        first, *further = items
+        yield from self._header(first)
+        check = first.finding.check
+        if check in told:
+            further = items
+        else:
+            told.add(check)
+            in_full = len(told) <= _CHECKS_IN_FULL
+            yield from self._finding(first) if in_full else self._in_short(first)
+            if further and in_full:
+                yield ""
+        for item in further:
+            yield from self._further(item, first.finding.title)
+
+    def _further(self, item: JudgedFinding, title: str) -> Iterator[str]:
+        own = item.finding.title
+        told = "" if own == title else f": {one_line(own, 300)}"
+        yield from wrap(f"- {self._facts(item, is_first=False)}{told}", self._width, _INDENT)
+
+    def _header(self, item: JudgedFinding) -> Iterator[str]:
         finding = item.finding
         check = finding.check or UNNAMED_CHECK
         label = finding.severity.upper()
@@ -105,12 +137,18 @@ class _Report:
         else:
             yield head
             yield f"{_INDENT}{self._paint(check, Style.DIM)}"
+
+    def _finding(self, item: JudgedFinding) -> Iterator[str]:
+        """Yield all that is known of a finding: what happened, what shows it, the call, what to change where."""
+        finding = item.finding
         for line in wrap(self._facts(item), self._width, _INDENT):
             yield self._paint(line, Style.DIM)
         if finding.detail:
             yield ""
             yield from wrap(finding.detail, self._width, _INDENT)
-        yield from self._evidence(finding)
+        if finding.evidence:
+            yield ""
+            yield from self._evidence(finding, _EVIDENCE_ITEMS)
         ladder = self._data.ladder_of(finding)
         if ladder is not None:
             yield from self._ladder(finding, ladder)
@@ -119,23 +157,34 @@ class _Report:
             yield f"{_INDENT}{self._paint('What to change', Style.BOLD)}"
             yield from wrap(finding.recommendation, self._width, _INDENT * 2)
 
-    def _facts(self, item: JudgedFinding) -> str:
+    def _in_short(self, item: JudgedFinding) -> Iterator[str]:
+        """Yield a finding without its picture and without the advice for each platform."""
         finding = item.finding
-        facts = [seen_at(finding), extent(finding), one_line(finding.rfc)]
+        for line in wrap(self._facts(item), self._width, _INDENT):
+            yield self._paint(line, Style.DIM)
+        yield from wrap(finding.detail, self._width, _INDENT) if finding.detail else ()
+        yield from self._evidence(finding, 1)
+        advice = finding.recommendation.strip()
+        first, _, by_platform = advice.partition("\n")
+        if by_platform and finding.check in self._data.checks:
+            advice = f"{first} On your platform: sip-ci checks {finding.check}"
+        if advice:
+            yield from wrap(f"What to change: {advice}", self._width, _INDENT)
+
+    def _facts(self, item: JudgedFinding, *, is_first: bool = True) -> str:
+        finding = item.finding
+        facts = [seen_at(finding), extent(finding), one_line(finding.rfc) if is_first else ""]
         if finding.confidence is not Confidence.CERTAIN:
             facts.append(f"{finding.confidence}, not certain")
         if item.status is not Status.NEW:
             facts.append(item.status.value)
-        if shown_at(item):
+        if is_first and shown_at(item):
             facts.append(f"shown at {shown_at(item)}")
         return " · ".join(fact for fact in facts if fact)
 
-    def _evidence(self, finding: Finding) -> Iterator[str]:
-        if not finding.evidence:
-            return
-        yield ""
-        shown = finding.evidence[:_EVIDENCE_ITEMS]
-        margin = max(len(position(evidence)) for evidence in shown)
+    def _evidence(self, finding: Finding, maximum: int) -> Iterator[str]:
+        shown = finding.evidence[:maximum]
+        margin = max((len(position(evidence)) for evidence in shown), default=0)
         room = self._width - margin - 6
         for evidence in shown:
             lead = f"{_INDENT}{self._paint(position(evidence).rjust(margin), Style.DIM)} {self._paint('│', Style.DIM)} "
@@ -145,7 +194,7 @@ class _Report:
             for line in wrap(capitalised(one_line(evidence.why, 1000)), room) if evidence.why else ():
                 yield lead + line
                 lead = f"{_INDENT}{' ' * margin} {self._paint('│', Style.DIM)} "
-        if len(finding.evidence) > len(shown):
+        if maximum > 1 and len(finding.evidence) > len(shown):
             yield f"{_INDENT}{' ' * margin}   … and {len(finding.evidence) - len(shown)} more"
 
     def _ladder(self, finding: Finding, whole: CallLadder) -> Iterator[str]:
