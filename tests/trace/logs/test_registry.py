@@ -135,23 +135,87 @@ def test_layouts_do_not_steal_from_each_other(name: str) -> None:
             lambda data: data.replace(b"<---", b"\x1b[1;32m<---").replace(b"SIP/2.0 ", b"SIP/2.0\x1b[0m "), id="colours"
         ),
         pytest.param(lambda data: codecs.BOM_UTF16_LE + data.decode().encode("utf-16-le"), id="UTF-16"),
-        pytest.param(
-            lambda data: b"".join(b"pbx-1  | " + line + b"\n" for line in data.split(b"\n")), id="docker compose"
-        ),
-        pytest.param(
-            lambda data: b"".join(
-                b"2026-08-07T08:45:4%d.0Z %s\n" % (index % 10, line) for index, line in enumerate(data.split(b"\n"))
-            ),
-            id="docker logs -t",
-        ),
     ],
-)  # fmt: skip
+)
 def test_what_terminals_and_collectors_add_is_taken_away(name: str, alter: Callable[[bytes], bytes]) -> None:
     trace = read_log(alter(SAMPLES[name].build()), "x")
     starts = [message.start_line for message in trace.messages]
     assert starts == [entry.raw.split(b"\r\n")[0].decode() for entry in incoming_call()]
     bodies = [sip_logs.without_cr(message.body).strip() for message in trace.messages]
     assert bodies == [sip_logs.without_cr(entry.raw.partition(b"\r\n\r\n")[2]).strip() for entry in incoming_call()]
+
+
+LABELS = {
+    "docker compose logs": b"pbx-1  | ",
+    "docker compose logs -t": b"pbx-1  | 2026-08-07T06:45:42.123456789Z ",
+    "docker logs -t": b"2026-08-07T06:45:42.123456789Z ",
+    "compose in a CI job": b"2026-08-07T06:45:42.1234567Z pbx-1  | ",
+    "kubectl logs --prefix": b"[pod/pbx-0/pbx] ",
+}
+labels = pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
+lines_kept = pytest.mark.parametrize("trimmed", [False, True], ids=["as written", "blanks trimmed"])
+
+
+def labelled(data: bytes, label: bytes, *, trimmed: bool = False) -> bytes:
+    """A program's output with a label before each line, and perhaps without the blanks at the ends of lines."""
+    lines = [label + line for line in data.removesuffix(b"\n").split(b"\n")]
+    return b"".join((line.rstrip() if trimmed else line) + b"\n" for line in lines)
+
+
+@samples
+@labels
+@lines_kept
+@pytest.mark.parametrize("line_feeds_only", [False, True], ids=["CR kept", "LF only"])
+def test_labels_of_collectors_change_nothing(name: str, label: bytes, trimmed: bool, line_feeds_only: bool) -> None:
+    data = sip_logs.without_cr(SAMPLES[name].build()) if line_feeds_only else SAMPLES[name].build()
+    plain, trace = read_log(data, "x"), read_log(labelled(data, label, trimmed=trimmed), "x")
+    assert trace.format == SAMPLES[name].layout
+    if trimmed:
+        check_messages(trace, line_ends=False)
+    else:
+        assert [message.raw for message in trace.messages] == [message.raw for message in plain.messages]
+        assert [message.fidelity for message in trace.messages] == [message.fidelity for message in plain.messages]
+    assert not trace.notices
+    positions = [message.observation.position for message in trace.messages]
+    assert positions == [message.observation.position for message in plain.messages]
+    if plain.clock is not ORDINAL:
+        times = [message.observation.time for message in trace.messages]
+        assert times == [message.observation.time for message in plain.messages]
+
+
+@pytest.mark.parametrize("name", [name for name, sample in SAMPLES.items() if sample.clock is ORDINAL])
+def test_where_a_program_writes_no_times_those_of_the_collector_are_taken(name: str) -> None:
+    lines = SAMPLES[name].build().split(b"\n")
+    data = b"".join(b"2026-08-07T08:00:00.%09dZ %s\n" % (1000 * index, line) for index, line in enumerate(lines))
+    trace = read_log(data, "x")
+    assert trace.clock is ABSOLUTE
+    assert trace.facts.first_time == pytest.approx(1786060800 + 8 * 3600, abs=1e-6)
+    assert trace.facts.last_time == pytest.approx(1786060800 + 8 * 3600 + 1e-6 * (len(lines) - 1), abs=1e-6)
+    check_messages(trace, line_ends=False)
+
+
+@samples
+def test_lines_of_other_containers_between_those_of_a_message_do_not_matter(name: str) -> None:
+    data = labelled(SAMPLES[name].build(), b"pbx-1       | ")
+    mixed = b"Attaching to pbx-1, database-1\n" + data.replace(b"\n", b"\ndatabase-1  | INFO no SIP/2.0 here\n")
+    trace = read_log(mixed, "x")
+    assert trace.format == SAMPLES[name].layout
+    check_messages(trace, line_ends=False)
+    lines = mixed.split(b"\n")
+    for message in trace.messages:
+        assert message.observation.position.line is not None
+        assert message.start_line.encode() in lines[message.observation.position.line - 1]
+
+
+@labels
+@pytest.mark.parametrize(
+    "name", ["sipp-3.6-caller-udp.log", "sipp-3.6-callee-tcp.log", "sngrep-udp.txt", "ngrep-udp.txt"]
+)
+def test_real_logs_with_labels(name: str, label: bytes) -> None:
+    data = (DATA / name).read_bytes()
+    plain, trace = read_log(data, "x"), read_log(labelled(data, label), "x")
+    assert trace.format == plain.format
+    assert [message.raw for message in trace.messages] == [message.raw for message in plain.messages]
 
 
 @pytest.mark.parametrize("line_end", ["#012", "#015#012", r"\n", r"\r\n"])

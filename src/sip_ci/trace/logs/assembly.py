@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sip_ci.trace.logs.cleaning import CleanText
@@ -45,7 +45,12 @@ def assemble(name: str, layout: LogLayout, clean: CleanText) -> Trace:
             unreadable.append(clean.line_of(head.start))
         if len(pieces) >= MAXIMUM_MESSAGES:
             break
-    first, last = _edges(layout, clean.text, pieces)
+    if all(piece.head.stamp is None for piece in pieces):
+        # The program wrote no times, but what collected its output may have done so.
+        pieces = [_dated(piece, clean) for piece in pieces]
+        first, last = clean.label_stamp(0), clean.label_stamp(len(clean.text))
+    else:
+        first, last = _edges(layout, clean.text, pieces)
     clock, times = one_clock([first, *(piece.head.stamp for piece in pieces), last])
     messages = _messages(pieces, times[1:-1], clock)
     known = [time for time in times if time is not None]
@@ -89,6 +94,10 @@ def _cut(layout: LogLayout, clean: CleanText, head: Head, limit: int) -> _Piece 
         chunk = strip_prefix(chunk, prefix)
     altered = clean.altered or bool(prefix) or bool(layout.carriage_return)
     return _Piece(head, line, frame(chunk, head.size, tight=layout.tight, altered=altered))
+
+
+def _dated(piece: _Piece, clean: CleanText) -> _Piece:
+    return replace(piece, head=replace(piece.head, stamp=clean.label_stamp(piece.head.start)))
 
 
 def _messages(pieces: Sequence[_Piece], times: Sequence[float | None], clock: Clock) -> tuple[SipMessage, ...]:

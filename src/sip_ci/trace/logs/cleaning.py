@@ -5,9 +5,12 @@ from __future__ import annotations
 import codecs
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sip_ci.trace.logs.interface import LogText
+from sip_ci.trace.logs.labels import Unlabelled, without_labels
+from sip_ci.trace.logs.stamps import Stamp
 
 _ANSI = re.compile(rb"\x1b\[[0-9;?]{0,32}[A-Za-z]")
 _ESCAPED_MESSAGE = re.compile(rb"SIP/2\.0(?: [1-6][0-9]{2} [^\r\n#\\]{0,128})?(?:(?:#015)?#012|(?:\\r)?\\n)[A-Za-z]")
@@ -26,13 +29,18 @@ class CleanText:
     text: LogText
     altered: bool
     """Whether bytes were taken away or replaced, so that no message in it can claim to be as it was on the wire."""
-    line_starts: list[int] | None = None
+    line_starts: Sequence[int] | None = None
     """Where each line of the original begins, for texts whose escaped line ends were resolved."""
+    unlabelled: Unlabelled | None = None
+    """Where the lines come from, for texts whose lines bore a label each."""
     _offset: int = 0
     _line: int = 1
 
     def line_of(self, offset: int) -> int:
         """The 1-based line of the original that holds an offset. Cheap when asked in ascending order."""
+        if self.unlabelled is not None:
+            line = bisect_right(self.unlabelled.line_starts, offset) - 1
+            return self.unlabelled.line_numbers[line]
         if self.line_starts is not None:
             return bisect_right(self.line_starts, offset)
         if offset < self._offset:
@@ -43,9 +51,13 @@ class CleanText:
             self._offset = end
         return self._line
 
+    def label_stamp(self, offset: int) -> Stamp | None:
+        """The time that a log collector wrote before the line that holds an offset; None where there is none."""
+        return self.unlabelled.stamp_at(offset) if self.unlabelled is not None else None
+
 
 def clean(data: LogText) -> CleanText:
-    """Decode UTF-16, drop a byte order mark and colours, and resolve escaped line ends and HTML entities.
+    """Decode UTF-16, drop a byte order mark, colours and labels, and resolve escaped line ends and HTML entities.
 
     A text that has none of these is not copied.
     """
@@ -62,6 +74,9 @@ def clean(data: LogText) -> CleanText:
         text, altered = _HTML.sub(lambda match: _HTML_CHARACTERS[match[0]], text), True
     if _ESCAPED_MESSAGE.search(text) is not None:
         return _resolve_line_ends(text)
+    unlabelled = without_labels(text)
+    if unlabelled is not None:
+        return CleanText(unlabelled.text, altered or unlabelled.trimmed, unlabelled=unlabelled)
     return CleanText(text, altered)
 
 
