@@ -199,12 +199,27 @@ def test_six_thousand_findings_have_six_thousand_identities() -> None:
 
 def test_what_could_not_be_checked_or_read_is_told() -> None:
     invocation = run_of(sample.make())["invocations"][0]
-    assert invocation["executionSuccessful"] is True
+    assert invocation["executionSuccessful"] is False
     assert [item["associatedRule"]["id"] for item in invocation["toolConfigurationNotifications"]] == [
         "media-one-way",
         "auth-basic",
     ]
     assert sample.BROKEN in invocation["toolExecutionNotifications"][0]["message"]["text"]
+
+
+def test_a_run_over_readable_inputs_was_successful_whatever_it_found() -> None:
+    invocation = run_of(sample.make(inputs=sample.INPUTS[:2]))["invocations"][0]
+    assert invocation["executionSuccessful"] is True
+
+
+def test_a_message_that_has_to_be_cut_ends_with_a_sentence_or_at_least_with_a_word() -> None:
+    sentences = [f"Sentence {number} is about the address {{{number}}}." for number in range(60)]
+    long = replace(sample.ACK, detail=" ".join(sentences), recommendation=" ".join(sentences))
+    message = unescape(run_of(sample.make([long]))["results"][0]["message"]["text"])
+    assert len(message) > MAXIMUM_MESSAGE - 150
+    assert re.search(r"Sentence \d+ is about the address \{\d+\}\.$", message)
+    words = replace(sample.ACK, recommendation="wordwise " * 500)
+    assert re.search(r" wordwise…\.$", run_of(sample.make([words]))["results"][0]["message"]["text"])
 
 
 def test_the_category_tells_matrix_jobs_apart() -> None:

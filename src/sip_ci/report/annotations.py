@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from sip_ci.catalogue import UNNAMED_CHECK
 from sip_ci.findings import JudgedFinding, Severity
 from sip_ci.report.interface import AnnotationStyle, ReportData, ReportOptions, is_shown, worst_first
-from sip_ci.report.plain import in_trace, one_line, place, plural, seen_at, shown_at
+from sip_ci.report.plain import in_trace, one_line, place, plural, seen_at, shortened, shown_at
 from sip_ci.trace.printable import printable
 
 MAXIMUM_PER_KIND = 10
@@ -71,9 +71,9 @@ def _command(item: JudgedFinding, options: ReportOptions) -> str:
     title = f"{one_line(finding.title, _MAXIMUM_TITLE)} [{finding.check or UNNAMED_CHECK}]"
     properties["title"] = printable(title)
     is_at_trace = item.location is not None and item.location.path == finding.input
-    parts = [("" if is_at_trace else in_trace(finding)) + one_line(finding.detail, 1500)]
+    parts = [("" if is_at_trace else in_trace(finding)) + shortened(finding.detail, 1500)]
     if finding.recommendation:
-        parts.append(f"What to change: {one_line(finding.recommendation, 1500)}")
+        parts.append(f"What to change: {shortened(finding.recommendation, 1500)}")
     message = "\n".join(part for part in parts if part)[:_MAXIMUM_MESSAGE] or one_line(finding.title)
     given = ",".join(f"{name}={escape_property(value)}" for name, value in properties.items())
     return f"::{KINDS[finding.severity]} {given}::{escape_data(message)}"

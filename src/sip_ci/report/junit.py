@@ -142,7 +142,12 @@ def _check(
             case.add_skipped_info(message, message)
     properties = {"severity": info.severity.value, "category": info.category.value} if info is not None else {}
     if active:
-        properties["fingerprint"] = active[0].finding.fingerprint
+        worst = (failing or active)[0].finding
+        properties |= {
+            "severity": worst.severity.value,
+            "category": worst.category.value,
+            "fingerprint": worst.fingerprint,
+        }
     return _Case(case, properties)
 
 

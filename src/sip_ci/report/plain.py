@@ -38,6 +38,22 @@ def one_line(text: str, maximum: int = 0) -> str:
     return joined if not maximum or len(joined) <= maximum else joined[: maximum - 1].rstrip() + "…"
 
 
+def shortened(text: str, maximum: int) -> str:
+    """Join prose into one printable line of at most `maximum` code points that ends with a sentence where it can.
+
+    Where not even the first sentence fits, or little would be left, it ends with a whole word and an ellipsis.
+    """
+    whole = one_line(text)
+    if len(whole) <= maximum:
+        return whole
+    sentences = whole[: maximum + 1]
+    end = max(sentences.rfind(mark) for mark in (". ", "! ", "? "))
+    if end >= maximum // 3:
+        return whole[: end + 1]
+    words = whole[:maximum].rpartition(" ")[0].rstrip(" ,;:")
+    return f"{words}…" if len(words) >= maximum // 3 else one_line(whole, maximum)
+
+
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
     """Wrap prose to lines of at most `width` columns; list items hang, empty lines stay."""
     wrapped: list[str] = []

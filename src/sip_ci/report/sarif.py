@@ -13,7 +13,7 @@ import sarif_om as om
 from sip_ci.catalogue import PROJECT_URI, UNNAMED_CHECK, CheckInfo, describe
 from sip_ci.findings import Evidence, Finding, JudgedFinding, Location, Status
 from sip_ci.report.interface import ReportData, ReportOptions, is_shown, worst_first
-from sip_ci.report.plain import capitalised, in_trace, not_checked_groups, one_line, plural, position
+from sip_ci.report.plain import capitalised, in_trace, not_checked_groups, one_line, plural, position, shortened
 from sip_ci.report.sarif_json import serialise
 from sip_ci.report.sarif_rules import LEVELS, rule
 from sip_ci.report.sarif_text import message_text, uri_of
@@ -174,11 +174,11 @@ def _message(item: JudgedFinding, linked: Evidence | None) -> str:
         where = position(evidence)
         shown = f"Seen in {where}: {one_line(evidence.text, 160)}" if where else f"Seen: {one_line(evidence.text, 160)}"
     times = f"Seen {plural(finding.occurrences, 'time')}" if finding.occurrences > 1 else ""
-    title = one_line(finding.title, 200)
+    title = shortened(finding.title, 200)
     # An alert at the anchor says nothing of the trace, and a capture has no lines to stand at.
     is_at_trace = item.location is not None and item.location.path == finding.input
     lead = "" if is_at_trace or not title else in_trace(finding)
-    text = message_text(lead + title, one_line(finding.detail, 400), shown, times, finding.recommendation)
+    text = message_text(lead + title, shortened(finding.detail, 400), shown, times, finding.recommendation)
     text = text or message_text(f"A finding of {finding.check or UNNAMED_CHECK}")
     return f"{text} See the [evidence](1)." if linked is not None else text
 
@@ -252,7 +252,7 @@ def _invocation(data: ReportData, places: dict[str, int], withheld: int) -> om.I
             )
         )
     return om.Invocation(
-        execution_successful=True,
+        execution_successful=not any(item.error for item in data.inputs),
         tool_execution_notifications=execution or None,
         tool_configuration_notifications=configuration or None,
     )

@@ -8,7 +8,7 @@ import sarif_om as om
 
 from sip_ci.catalogue import CheckInfo
 from sip_ci.findings import Confidence, JudgedFinding, Severity
-from sip_ci.report.plain import one_line, sentence
+from sip_ci.report.plain import sentence, shortened
 
 LEVELS = {
     Severity.CRITICAL: "error",
@@ -53,9 +53,9 @@ def rule(info: CheckInfo, found: Sequence[JudgedFinding]) -> om.ReportingDescrip
     return om.ReportingDescriptor(
         id=info.id,
         name=info.name[:_MAXIMUM_NAME],
-        short_description=om.MultiformatMessageString(text=sentence(one_line(info.title, _MAXIMUM_DESCRIPTION))),
+        short_description=om.MultiformatMessageString(text=sentence(shortened(info.title, _MAXIMUM_DESCRIPTION))),
         full_description=om.MultiformatMessageString(
-            text=sentence(one_line(info.description or info.title, _MAXIMUM_DESCRIPTION))
+            text=sentence(shortened(info.description or info.title, _MAXIMUM_DESCRIPTION))
         ),
         help=om.MultiformatMessageString(text=_help_text(info), markdown=_help_markdown(info)),
         help_uri=info.address,

@@ -6,10 +6,12 @@ import posixpath
 import re
 from urllib.parse import quote
 
-from sip_ci.report.plain import one_line, sentence
+from sip_ci.report.plain import one_line, sentence, shortened
 
 MAXIMUM_MESSAGE = 1000
 """Code points of a message. GitLab skips a result whose message is over its limit, 1,024 in its older versions."""
+_LEAST_ROOM = 60
+"""Code points below which the beginning of a part says nothing."""
 
 _SPECIAL = re.compile(r"[\\\[\]{}]")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -33,11 +35,11 @@ def message_text(*parts: str) -> str:
         text = sentence(one_line(part))
         escaped = escape(text)
         if len(escaped) > room:
-            # Half of the room always suffices, for escaping at most doubles the length.
-            text = sentence(one_line(part, max(room // 2, 2)))
-            escaped = escape(text)
-            if room < 40:
+            if room < _LEAST_ROOM:
                 break
+            # Escaping lengthens by one for each special character, and a cut text gets a full stop.
+            added = min(len(escaped) - len(text), room // 2)
+            escaped = escape(sentence(shortened(part, room - added - 1)))
         message += (" " if message else "") + escaped
     return message
 
