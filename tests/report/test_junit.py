@@ -16,7 +16,7 @@ from tests.support.sarif_multitool import schema_folder
 from sip_ci.findings import Confidence, Location, Severity, Status
 from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions
 from sip_ci.report.junit import READABLE, render
-from sip_ci.results import InputResult
+from sip_ci.results import InputResult, NotChecked
 
 RICH = ReportOptions(junit_family=JunitFamily.RICH)
 STRICT = ReportOptions(junit_family=JunitFamily.XUNIT2)
@@ -115,6 +115,32 @@ def test_the_text_of_a_failure_in_a_capture_names_the_capture_before_the_anchor(
     text = etree.fromstring(render(data, RICH).encode()).xpath("//failure")[0].text
     assert text.splitlines()[1].startswith(f"  {sample.CAPTURE} packet 12")
     assert text.index(sample.CAPTURE) < text.index(".sip-ci.yml:1")
+
+
+def test_the_properties_tell_the_severity_of_the_finding_not_of_its_check() -> None:
+    lowered = replace(sample.ACK, severity=Severity.LOW)
+    cases = etree.fromstring(render(sample.make([lowered]), RICH).encode()).iter("testcase")
+    stated = {
+        (case.get("classname"), case.get("name")): case.xpath("properties/property[@name='severity']/@value")
+        for case in cases
+    }
+    assert stated["sip-ci.traces.inbound_pcap", "ack-missing-2xx"] == ["low"]
+    assert stated["sip-ci.traces.outbound_log", "ack-missing-2xx"] == ["critical"]
+
+
+def test_many_inputs_have_one_skipped_case_for_each_reason() -> None:
+    missing = (NotChecked("media-one-way", "no RTP"), NotChecked("auth-basic", "no RTP"), NotChecked("x", "no \x00"))
+    few, many = (
+        sample.make([replace(sample.ACK, input="0.pcap")], inputs=tuple(inputs[:count]))
+        for inputs in [[InputResult(f"{index}.pcap", not_checked=missing) for index in range(60)]]
+        for count in (2, 60)
+    )
+    assert by_lxml(render(few, RICH))["skipped"] == 2 * 3
+    assert by_lxml(render(many, RICH))["skipped"] == 60 * 2
+    assert by_lxml(render(many, RICH))["failures"] == 1
+    skipped = etree.fromstring(render(many, RICH).encode()).xpath("//skipped")[0]
+    assert "many inputs" in skipped.get("message")
+    assert "media-one-way, auth-basic" in skipped.text
 
 
 def test_the_rich_family_names_file_and_line() -> None:

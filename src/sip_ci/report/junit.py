@@ -10,7 +10,7 @@ import hashlib
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,7 @@ from sip_ci.catalogue import UNNAMED_CHECK, CheckInfo, describe
 from sip_ci.findings import JudgedFinding
 from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions, bears_out, is_shown, worst_first
 from sip_ci.report.ladder import draw, excerpt
-from sip_ci.report.plain import extent, lines_of, one_line, position, seen_at, shown_at
+from sip_ci.report.plain import extent, lines_of, one_line, plural, position, seen_at, shown_at
 from sip_ci.results import InputResult
 from sip_ci.trace.printable import printable
 
@@ -30,6 +30,9 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufff
 _MAXIMUM_TEXT = 30_000
 _FINDINGS_IN_CASE = 20
 _LADDER_STEPS = 30
+_MANY_INPUTS = 50
+"""With more inputs, what could not be checked is one case for each reason; one for each check would be thousands."""
+_NAMED_CHECKS = 40
 _NO_TIME = "0.000"
 """Checks are not timed one by one; readers that need a number get this one."""
 
@@ -104,8 +107,28 @@ def _checks(
     infos = dict(data.checks)
     for check, items in found.items():
         infos.setdefault(check, describe(data.checks, items[0].finding))
+    apart = len(data.inputs) <= _MANY_INPUTS
     for check in sorted({*infos, *unchecked}):
+        if not apart and check in unchecked and check not in found:
+            continue
         yield _check(data, class_name, check, infos.get(check), found.get(check, []), unchecked.get(check), family)
+
+    if not apart:
+        yield from _skipped_by_reason(source, found, class_name)
+
+
+def _skipped_by_reason(source: InputResult, found: Container[str], class_name: str) -> Iterator[_Case]:
+    """Yield one skipped case for each reason why checks could not be made; its text names them."""
+    checks: dict[str, list[str]] = defaultdict(list)
+    for entry in source.not_checked:
+        if entry.check not in found:
+            checks[_name(one_line(entry.reason, 200))].append(entry.check)
+    for reason, skipped in checks.items():
+        case = TestCase(f"not checked: {reason}", class_name)
+        named = ", ".join(skipped[:_NAMED_CHECKS]) + ("" if len(skipped) <= _NAMED_CHECKS else ", …")
+        message = f"not checkable: {reason}: {plural(len(skipped), 'check')} in one case, as the run has many inputs"
+        case.add_skipped_info(message, f"{message}: {_clean(one_line(named))}")
+        yield _Case(case, {})
 
 
 def _check(
