@@ -45,12 +45,18 @@ class Case:
     log_checks: frozenset[str] | None = frozenset()
     """Checks that the caller's or callee's log must show; None where the log is not kept."""
     severity: Severity | None = None
-    """The worst finding must be at least as bad as this, so that a gate acts; None for a healthy call."""
+    """Each of the checks must be found at least as bad as this, so that a gate acts; None for a healthy call."""
+    milder: tuple[tuple[str, Severity], ...] = ()
+    """The checks that are found beside the main one and are less severe, each with its own least severity."""
 
     @property
     def capture_suffix(self) -> str:
         """The ending of the capture's name."""
         return self.call.suffix if isinstance(self.call, PhoneCall) else ".pcap"
+
+    def severity_of(self, check: str) -> Severity | None:
+        """How bad the finding of an expected check is at least; None for a healthy call."""
+        return dict(self.milder).get(check, self.severity)
 
     @property
     def seen_from_one_place(self) -> bool:
@@ -88,9 +94,10 @@ def broken(
     *checks: str,
     log: tuple[str, ...] | None = None,
     severity: Severity = Severity.HIGH,
+    milder: tuple[tuple[str, Severity], ...] = (),
 ) -> Case:
     """A call in which something is; `log` are the checks of its log where they are fewer."""
-    return Case(name, what, call, frozenset(checks), frozenset(checks if log is None else log), severity)
+    return Case(name, what, call, frozenset(checks), frozenset(checks if log is None else log), severity, milder)
 
 
 def capture_only(case: Case) -> Case:
@@ -341,6 +348,7 @@ _BROKEN = (
         Call(caller_keys={"offer_address": PRIVATE_ADDRESS}, callee_keys={"answer": audio(_PCMU, ptime=30)}),
         "nat-sdp-private",
         "sdp-ptime-mismatch",
+        milder=(("sdp-ptime-mismatch", Severity.MEDIUM),),
     ),
     broken(
         "loopback-sdp",
@@ -377,6 +385,7 @@ _BROKEN = (
             "nat-sdp-private",
             "media-one-way",
             severity=Severity.CRITICAL,
+            milder=(("nat-sdp-private", Severity.HIGH),),
         )
     ),
     capture_only(
@@ -533,6 +542,7 @@ _BROKEN = (
         ),
         "drop-at-fixed-interval",
         "bye-abnormal-cause",
+        milder=(("bye-abnormal-cause", Severity.MEDIUM),),
     ),
     broken(
         "bye-abnormal",

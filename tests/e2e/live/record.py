@@ -29,7 +29,7 @@ def _record(case: Case) -> None:
 
 
 def _rows() -> list[tuple[str, str, str, str, str]]:
-    """(file, expected checks, least severity of the worst, what was done, by what) of every example that is there."""
+    """(file, expected checks, least severity of each, what was done, by what) of every example that is there."""
     rows = []
     for case in CASES:
         kept = [(f"{case.name}{case.capture_suffix}", case.capture_checks)]
@@ -37,10 +37,16 @@ def _rows() -> list[tuple[str, str, str, str, str]]:
             kept.append((f"{case.name}.log", case.log_checks))
         for file, checks in kept:
             if (EXAMPLES / file).exists():
-                rows.append(
-                    (file, ",".join(sorted(checks)) or "healthy", case.severity or "", case.what, case.programs)
-                )
+                severities = ",".join(str(case.severity_of(check)) for check in sorted(checks))
+                rows.append((file, ",".join(sorted(checks)) or "healthy", severities, case.what, case.programs))
     return rows
+
+
+def _shown(expected: str, severities: str) -> str:
+    if expected == "healthy":
+        return expected
+    pairs = zip(expected.split(","), severities.split(","), strict=True)
+    return ", ".join(f"`{check}` ({severity} or worse)" for check, severity in pairs)
 
 
 def write_tables() -> None:
@@ -52,8 +58,7 @@ def write_tables() -> None:
     head = readme.read_text().split(TABLE_START)[0]
     table = ["| file | what was done | made with | what it must show |", "|---|---|---|---|"]
     for file, expected, severity, what, programs in rows:
-        shown = expected if expected == "healthy" else ", ".join(f"`{check}`" for check in expected.split(","))
-        table.append(f"| {file} | {what} | {programs} | {shown}{f' ({severity} or worse)' if severity else ''} |")
+        table.append(f"| {file} | {what} | {programs} | {_shown(expected, severity)} |")
     readme.write_text(head + TABLE_START + "\n".join(table) + "\n")
 
 
