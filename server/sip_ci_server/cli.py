@@ -45,14 +45,21 @@ def main() -> None:
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="What is logged.")
 @click.option("--port-file", type=click.Path(path_type=Path, dir_okay=False), help="File that is given the port.")
 @click.option("--die-with-parent", is_flag=True, help="End when the process that started this one ends.")
-def serve(port_file: Path | None, die_with_parent: bool, roots: tuple[str, ...], **flags: object) -> None:
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to remove when --die-with-parent ends the server.",
+)
+def serve(
+    port_file: Path | None, die_with_parent: bool, scratch: Path | None, roots: tuple[str, ...], **flags: object
+) -> None:
     """Serve the API until SIGTERM or Ctrl-C. Every setting is also SIP_CI_SERVER_<NAME> in the environment."""
     # What is imported from here on stays; collecting garbage among it takes a sixth of the time to start.
     gc.disable()
     if die_with_parent:
         from sip_ci_server.parent import die_with_parent as watch
 
-        watch()
+        watch(scratch)
     # The engine loads in another process while this one loads the API.
     from sip_ci_server.worker_process import preload
     from sip_ci_server.workers import ENGINE_MODULE

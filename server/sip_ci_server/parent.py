@@ -6,10 +6,12 @@ import ctypes
 import logging
 import os
 import select
+import shutil
 import signal
 import stat
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 
 logger = logging.getLogger(__name__)
@@ -19,8 +21,10 @@ _POLL_SECONDS = 0.25
 _PATIENCE_SECONDS = 2.0
 
 
-def die_with_parent() -> None:
+def die_with_parent(scratch: Path | None = None) -> None:
     """Watch the parent from now on. Call it from the main thread, as early as possible.
+
+    `scratch` is a folder that the parent made for this server, and that is removed when the parent cannot do so.
 
     Three signs are watched, because none is enough: the kernel's parent-death signal (Linux; immediate, but it is
     sent when the *thread* that started this process ends), the parent's id (everywhere; polled), and the end of
@@ -36,19 +40,19 @@ def die_with_parent() -> None:
     signal.signal(signal.SIGUSR1, on_signal)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1, 0, 0, 0)
-    threading.Thread(target=_watch_parent, args=(parent, check_now), name="parent-watch", daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(parent, check_now, scratch), name="parent-watch", daemon=True).start()
     if _stdin_is_a_pipe():
-        threading.Thread(target=_watch_stdin, name="stdin-watch", daemon=True).start()
+        threading.Thread(target=_watch_stdin, args=(scratch,), name="stdin-watch", daemon=True).start()
 
 
-def _watch_parent(parent: int, check_now: threading.Event) -> None:
+def _watch_parent(parent: int, check_now: threading.Event, scratch: Path | None) -> None:
     while os.getppid() == parent:
         check_now.wait(_POLL_SECONDS)
         check_now.clear()
-    _end("the parent process is gone")
+    _end("the parent process is gone", scratch)
 
 
-def _watch_stdin() -> None:
+def _watch_stdin(scratch: Path | None) -> None:
     try:
         # Readiness first: a read of standard input would hold its lock at the end of the interpreter.
         while True:
@@ -57,7 +61,7 @@ def _watch_stdin() -> None:
                 break
     except OSError:
         pass
-    _end("standard input was closed")
+    _end("standard input was closed", scratch)
 
 
 def _stdin_is_a_pipe() -> bool:
@@ -68,8 +72,10 @@ def _stdin_is_a_pipe() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _end(reason: str) -> None:
+def _end(reason: str, scratch: Path | None) -> None:
     logger.info("ending: %s", reason)
+    if scratch is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(_PATIENCE_SECONDS)
     os._exit(0)

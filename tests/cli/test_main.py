@@ -202,7 +202,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     process.wait(20)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_a_signal_ends_the_run_with_its_code(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """The server accepts connections and never answers, so the run waits until it is told to end."""
     import socket

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,32 @@ def gone(pid: int, seconds: float = 10) -> bool:
     while alive(pid) and time.monotonic() < end:
         time.sleep(0.02)
     return not alive(pid)
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    # pytest's own folders are too deep for the sockets that the server's workers listen on.
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
+        yield Path(name)
+
+
+@pytest.mark.parametrize("depth", [0, 12])
+def test_a_run_leaves_no_file_behind(tmp_path: Path, short_folder: Path, depth: int) -> None:
+    folder = short_folder.joinpath(*["folder"] * depth)
+    folder.mkdir(parents=True, exist_ok=True)
+    program = """
+from pathlib import Path
+from sip_ci.service.embedded import EmbeddedServer
+with EmbeddedServer((Path("/"),)) as server:
+    server.wait()
+    print(server._folder.name)
+"""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert not Path(ran.stdout.strip()).exists()
+    assert list(folder.iterdir()) == []
 
 
 def test_it_serves_its_own_key_only_and_stops(tmp_path: Path) -> None:
@@ -120,13 +148,14 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_does_not_outlive_its_parent(number: signal.Signals) -> None:
+def test_it_does_not_outlive_its_parent_and_leaves_no_file(number: signal.Signals, short_folder: Path) -> None:
     # A shell's background job ignores SIGINT, and would hand that down.
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        env={**os.environ, "TMPDIR": str(short_folder)},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert parent.stdout is not None
@@ -136,3 +165,4 @@ def test_it_does_not_outlive_its_parent(number: signal.Signals) -> None:
     parent.wait(10)
     assert gone(child)
     parent.stdout.close()
+    assert list(short_folder.iterdir()) == []

@@ -29,7 +29,7 @@ EXIT_CODES = {
     2: "usage, configuration, server or internal error",
     3: "no input found",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C)",
-    EXIT_TERMINATED: "terminated (SIGTERM)",
+    EXIT_TERMINATED: "terminated (SIGTERM, SIGHUP)",
 }
 """What each exit code means."""
 
@@ -92,20 +92,27 @@ def cli() -> None:
     """Diagnose the SIP calls of your integration tests."""
 
 
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
 class _Terminated(BaseException):
     """Raised in the main thread when the process is asked to end, so that everything is cleaned up on the way out."""
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     # A second signal must not interrupt the cleaning up that the first one began.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in _ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise _Terminated
 
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with the documented exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in _ENDING_SIGNALS:
+        # `nohup` hands SIGHUP down as ignored, and means it.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
     try:
         code = _run(arguments)
     except _Terminated:

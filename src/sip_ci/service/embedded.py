@@ -33,10 +33,12 @@ _START_TIMEOUT = 60.0
 """Seconds until the server must have told its port; a cold disk on a busy CI machine can be slow."""
 _POLL = 0.005
 _TAIL_BYTES = 8192
+_LONGEST_FOLDER = 50
+"""Bytes of the folder for temporary files that leave room for a socket's name."""
 _TAIL_LINES = 12
 _NEEDED_MODULES = ("sip_ci_server", "fastapi", "sqlalchemy", "uvicorn")
 _PASSED_VARIABLES = (
-    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE",
+    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE",
     "PYTHONPYCACHEPREFIX", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 )  # fmt: skip
 """What the child inherits. A CI job's environment holds tokens that an analysis server has no business with."""
@@ -73,11 +75,13 @@ class EmbeddedServer:
         Raises:
             ServiceError: It cannot be started at all.
         """
-        self._folder = tempfile.TemporaryDirectory(prefix="sip-ci-server-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="sip-ci-", dir=_temporary_folder(), ignore_cleanup_errors=True
+        )
         folder = Path(self._folder.name)
         # -P: without it `-m` would put the current folder, a pull request's own tree, in front of the installed code.
         command = [sys.executable, "-P", "-m", "sip_ci_server", "serve", "--host", "127.0.0.1", "--port", "0"]
-        command += ["--port-file", str(self._port_file), "--die-with-parent"]
+        command += ["--port-file", str(self._port_file), "--die-with-parent", "--scratch", str(folder)]
         for root in self.file_roots:
             command += ["--root", str(root)]
         atexit.register(self.stop)
@@ -90,7 +94,7 @@ class EmbeddedServer:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=folder,
-                    env=_environment(self.key),
+                    env=_environment(self.key, folder),
                     # A group of its own: Ctrl-C reaches this process first, which then stops the whole group.
                     process_group=0,
                 )
@@ -177,10 +181,20 @@ class EmbeddedServer:
         return [line for line in text.splitlines() if line.strip()]
 
 
-def _environment(key: SecretStr) -> dict[str, str]:
+def _temporary_folder() -> str:
+    folder, shortest = tempfile.gettempdir(), "/tmp"  # noqa: S108 - mkdtemp makes an own folder in there
+    # The child's workers listen on a socket in there, and the path of a socket has 103 bytes at most (104 with its
+    # end on macOS, 108 on Linux).
+    fits = len(os.fsencode(folder)) <= _LONGEST_FOLDER
+    return folder if fits or not os.access(shortest, os.W_OK) else shortest
+
+
+def _environment(key: SecretStr, folder: Path) -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     return {
         **passed,
+        # What the child leaves behind when it is killed goes with this process's own folder.
+        "TMPDIR": str(folder),
         KEY_VARIABLE: key.get_secret_value(),
         "SIP_CI_SERVER_LOG_LEVEL": "warning",
         "PYTHONUNBUFFERED": "1",
