@@ -30,6 +30,8 @@ class Frame:
     """The SIP message, where the frame is one whole datagram that holds one."""
     on_sip_port: bool = False
     """Whether it goes to or comes from port 5060, later fragments included."""
+    cut_off: int = 0
+    """How many bytes of it were not captured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Capture:
         records = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, self.link_type)]
         for frame in self.frames:
             seconds, microseconds = divmod(round(frame.time * 1_000_000), 1_000_000)
-            records.append(struct.pack("<IIII", seconds, microseconds, len(frame.data), len(frame.data)) + frame.data)
+            captured = len(frame.data)
+            records.append(struct.pack("<IIII", seconds, microseconds, captured, captured + frame.cut_off) + frame.data)
         return b"".join(records)
 
     @property
@@ -129,6 +132,42 @@ def sip_only(capture: Capture) -> Capture:
     return replace(capture, frames=tuple(frame for frame in capture.frames if frame.on_sip_port))
 
 
+def snapped(length: int) -> Callable[[Capture], Capture]:
+    """Recorded with a snap length (`tcpdump -s`): no more than `length` bytes of each frame are there."""
+
+    def cut(capture: Capture) -> Capture:
+        frames = tuple(
+            replace(frame, data=frame.data[:length], cut_off=max(len(frame.data) - length, 0))
+            for frame in capture.frames
+        )
+        return replace(capture, frames=frames)
+
+    return cut
+
+
+def without_message(number: int) -> Callable[[Capture], Capture]:
+    """The recorder missed one SIP message, counted from 0; no other frame is missing."""
+
+    def missed(capture: Capture) -> Capture:
+        position = capture.sip_frames[number]
+        return replace(capture, frames=capture.frames[:position] + capture.frames[position + 1 :])
+
+    return missed
+
+
+def chained(first: Capture, second: Capture, pause: float = 1.0) -> Capture:
+    """Two captures one after the other in one file, the second `pause` seconds after the first ends.
+
+    Raises:
+        ValueError: they are of different link-layer types.
+    """
+    if first.link_type != second.link_type:
+        raise ValueError("captures of different link-layer types do not fit into one pcap file")
+    shift = first.frames[-1].time + pause - second.frames[0].time
+    later = tuple(replace(frame, time=frame.time + shift) for frame in second.frames)
+    return replace(first, frames=first.frames + later)
+
+
 def as_asterisk(number: int) -> Callable[[Capture], Capture]:
     """As an Asterisk on the first (0) or second (1) side writes it (`pjsip set logger pcap`, res_pjsip_logger.c).
 
@@ -177,6 +216,9 @@ VARIANTS: dict[str, Callable[[Capture], Capture]] = {
     "first-side-only": one_side(0),
     "second-side-only": one_side(1),
     "sip-only": sip_only,
+    "snap-length-100": snapped(100),
+    "snap-length-200": snapped(200),
+    "snap-length-400": snapped(400),
     "asterisk-calls": as_asterisk(0),
     "asterisk-is-called": as_asterisk(1),
 }
