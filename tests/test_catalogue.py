@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.support import sample_report as sample
 
 from sip_ci import catalogue
-from sip_ci.catalogue import UNNAMED_CHECK, CheckInfo, describe, load_catalogue, parse_catalogue, write_catalogue
+from sip_ci.catalogue import (
+    PROJECT_URI,
+    UNNAMED_CHECK,
+    CheckInfo,
+    describe,
+    load_catalogue,
+    parse_catalogue,
+    write_catalogue,
+)
 from sip_ci.findings import Category, Severity
 
 
@@ -54,6 +63,14 @@ def test_only_weaknesses_in_their_categories_are_security_checks() -> None:
         info = CheckInfo("a", "A", Severity.HIGH, category, security=True)
         assert info.is_security == (category in (Category.SECURITY, Category.ENCRYPTION, Category.AUTHENTICATION))
         assert not replace(info, security=False).is_security
+
+
+def test_the_address_of_a_check_is_its_page_in_the_repository() -> None:
+    pages = Path(__file__).parents[1] / "docs" / "checks"
+    for info in load_catalogue().values():
+        address, _, name = info.address.rpartition("/docs/checks/")
+        assert address == f"{PROJECT_URI}/blob/main"
+        assert (pages / name).is_file()
 
 
 @pytest.mark.parametrize(("slug", "name"), [("ack-missing-2xx", "AckMissing2xx"), ("txn-no-response", "TxnNoResponse")])

@@ -17,8 +17,8 @@ from sip_ci.findings import Category, Confidence, Finding, Severity
 
 PROJECT_URI = "https://github.com/sip-ci/sip-ci"
 """The home of the project."""
-CHECKS_URI = "https://sip-ci.github.io/sip-ci/checks/"
-"""Below this address every check has a page, named by its id."""
+CHECKS_URI = f"{PROJECT_URI}/blob/main/docs/checks/"
+"""Below this address every check has a page, named by its id: the Markdown files of `docs/checks`."""
 UNNAMED_CHECK = "service-finding"
 """The rule of findings to which the service gave no check id."""
 
@@ -57,7 +57,7 @@ class CheckInfo:
     @property
     def address(self) -> str:
         """Where the check is explained."""
-        return self.help_uri or f"{CHECKS_URI}{self.id}/"
+        return self.help_uri or f"{CHECKS_URI}{self.id}.md"
 
     @property
     def is_security(self) -> bool:

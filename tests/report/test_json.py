@@ -14,7 +14,7 @@ from tests.support import sample_report as sample
 from sip_ci.report.interface import ReportOptions
 from sip_ci.report.json import render
 from sip_ci.report.json_models import json_schema
-from sip_ci.results import InputResult, QualityReport
+from sip_ci.results import InputResult, IssueAnswer, QualityReport
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "schemas" / "report.schema.json"
 OPTIONS = ReportOptions()
@@ -46,6 +46,17 @@ def test_findings_stand_worst_first_with_their_places() -> None:
     assert findings[0]["location"] is None
     assert findings[1]["location"]["start_line"] == 19
     assert findings[1]["evidence"][0]["text"] == "c=IN IP4 192.168.1.100"
+
+
+def test_the_answer_to_the_issue_is_told_with_its_input() -> None:
+    answer = IssueAnswer("one-way-audio", "refuted", "audio flows both ways")
+    data = sample.make(inputs=(replace(sample.INPUTS[0], issue=answer), sample.INPUTS[1]))
+    document = json.loads(render(data, OPTIONS))
+    jsonschema.validate(document, json_schema())
+    assert [item["issue"] for item in document["inputs"]] == [
+        {"hint": "one-way-audio", "verdict": "refuted", "reason": "audio flows both ways"},
+        None,
+    ]
 
 
 def test_no_threshold_is_called_never() -> None:

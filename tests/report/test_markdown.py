@@ -16,7 +16,7 @@ from sip_ci.report.interface import ReportOptions
 from sip_ci.report.markdown import BUDGET_BYTES, render
 from sip_ci.report.markdown_text import cell, code, escape, fenced, html, inline, mermaid_label, prose
 from sip_ci.report.plain import one_line
-from sip_ci.results import InputResult, NotChecked
+from sip_ci.results import InputResult, IssueAnswer, NotChecked
 from sip_ci.trace.printable import printable
 
 OPTIONS = ReportOptions(full_report="sip-ci.json")
@@ -142,6 +142,12 @@ def test_the_report_says_what_matters_in_order() -> None:
     assert places == sorted(places)
     assert sample.BROKEN in report
     assert report.count("<details open>") == 1
+
+
+def test_the_answer_to_the_issue_stands_before_the_findings() -> None:
+    answer = IssueAnswer("one-way-audio", "confirmed", "the caller hears nothing")
+    report = render(sample.make(inputs=(replace(sample.INPUTS[0], issue=answer), *sample.INPUTS[1:])), OPTIONS)
+    assert report.index("one-way-audio") < report.index("**Confirmed**") < report.index("| Severity |")
 
 
 def test_the_call_is_drawn_twice_with_the_offending_arrow_marked() -> None:

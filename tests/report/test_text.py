@@ -13,7 +13,7 @@ from tests.support import sample_report as sample
 from sip_ci.findings import Conclusion, Confidence, Finding, Location, Severity, Status, Verdict
 from sip_ci.report.interface import ReportData, ReportOptions
 from sip_ci.report.text import render
-from sip_ci.results import NotChecked
+from sip_ci.results import IssueAnswer, NotChecked
 
 PLAIN = ReportOptions(width=100)
 COLOURED = ReportOptions(colour=True, width=100)
@@ -56,6 +56,25 @@ def anchored() -> ReportData:
     """Return a run with one finding in a capture, which is shown at the anchor."""
     place = Location(".sip-ci.yml", confidence=Confidence.POSSIBLE)
     return sample.make([sample.ACK], places={sample.ACK.fingerprint: place})
+
+
+def asked() -> ReportData:
+    """Return a run with `--issue`, of whose inputs each says something else."""
+    answers = (
+        IssueAnswer("one-way-audio", "not observable", "a log holds no media"),
+        IssueAnswer("one-way-audio", "confirmed", "the caller hears nothing"),
+        None,
+    )
+    inputs = (replace(item, issue=answer) for item, answer in zip(sample.INPUTS, answers, strict=True))
+    return sample.make(inputs=tuple(inputs))
+
+
+def test_the_answer_to_the_issue_stands_at_the_top_confirmed_first() -> None:
+    report = render(asked(), PLAIN)
+    order = ["one-way-audio", "Confirmed in traces/inbound.pcap", "Not observable in traces/outbound.log", "CRITICAL"]
+    places = [report.index(part) for part in order]
+    assert places == sorted(places)
+    assert "You asked" not in render(sample.make(), PLAIN)
 
 
 def test_colours_change_nothing_but_colours() -> None:

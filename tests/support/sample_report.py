@@ -22,6 +22,7 @@ from sip_ci.results import (
     CallLadder,
     CallMeasurement,
     InputResult,
+    IssueAnswer,
     LadderStep,
     NotChecked,
     QualityReport,
@@ -275,6 +276,7 @@ def hostile(text: str) -> ReportData:
         2,
         1,
         notices=(text,),
+        issue=IssueAnswer(text, text, text),
         not_checked=(NotChecked("media-one-way", text),),
         quality=QualityReport(
             media=text,

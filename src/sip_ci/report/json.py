@@ -10,6 +10,7 @@ from typing import Any
 from sip_ci.findings import JudgedFinding, Severity
 from sip_ci.report.interface import ReportData, ReportOptions, worst_first
 from sip_ci.report.json_models import (
+    Answer,
     CallTimes,
     EvidenceItem,
     Input,
@@ -42,6 +43,7 @@ def report_of(data: ReportData) -> Report:
                 messages=item.messages,
                 calls=item.calls,
                 error=item.error or None,
+                issue=Answer.model_validate(item.issue) if item.issue is not None else None,
             )
             for item in data.inputs
         ),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sip_ci.findings import Category, Conclusion, Confidence, FindingSource, Severity, Status
 
 SCHEMA_VERSION = 1
-SCHEMA_URI = "https://sip-ci.github.io/sip-ci/schemas/report.schema.json"
+SCHEMA_URI = "https://raw.githubusercontent.com/sip-ci/sip-ci/main/docs/schemas/report.schema.json"
 
 
 class ReportModel(BaseModel):
@@ -28,6 +28,14 @@ class Tool(ReportModel):
     version: str
 
 
+class Answer(ReportModel):
+    """What the analysis of one trace says to the symptom that the user named."""
+
+    hint: str = Field(description="The symptom, in the user's words.")
+    verdict: str = Field(description="`confirmed`, `refuted` or `not observable`.")
+    reason: str
+
+
 class Input(ReportModel):
     """One trace."""
 
@@ -36,6 +44,7 @@ class Input(ReportModel):
     messages: int = Field(ge=0, description="SIP messages that were read.")
     calls: int = Field(ge=0, description="Calls among them.")
     error: str | None = Field(default=None, description="Why it could not be analysed.")
+    issue: Answer | None = Field(default=None, description="The answer to `--issue`; null where nothing was asked.")
 
 
 class EvidenceItem(ReportModel):

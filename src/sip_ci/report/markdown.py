@@ -17,6 +17,7 @@ from sip_ci.report.markdown_text import cell, code, escape, fenced, html, inline
 from sip_ci.report.plain import (
     capitalised,
     extent,
+    issue_answers,
     not_checked_count,
     not_checked_groups,
     one_line,
@@ -28,7 +29,7 @@ from sip_ci.report.plain import (
     verdict_phrase,
 )
 from sip_ci.report.quality_table import ROWS, call_header, call_rows, stream_header, stream_rows
-from sip_ci.results import CallLadder, LadderStep
+from sip_ci.results import CallLadder, IssueAnswer, LadderStep
 
 BUDGET_BYTES = 900 * 1000
 """The longest report, in bytes of UTF-8."""
@@ -38,6 +39,7 @@ _LADDER_STEPS = 40
 _EVIDENCE_ITEMS = 8
 _GROUPED_CHECKS = 30
 _MEASURED_INPUTS = 12
+_ANSWERS = 20
 
 ICONS = {
     Severity.CRITICAL: "🟥",
@@ -90,12 +92,26 @@ def _head(data: ReportData) -> Iterator[str]:
     yield f"## {_OUTCOMES[data.verdict.conclusion]} sip-ci: {escape(verdict_phrase(data.verdict))}"
     messages, calls = sum(item.messages for item in data.inputs), sum(item.calls for item in data.inputs)
     yield f"{plural(len(data.inputs), 'input')}, {plural(messages, 'message')}, {plural(calls, 'call')}."
+    answers = issue_answers(data.inputs)
+    if answers:
+        yield _issue(answers)
     for item in data.inputs:
         if item.error:
             yield f"> **{code(path(item.name))} could not be analysed:** {inline(one_line(item.error, 500))}"
     if data.findings:
         yield _severity_table(data)
         yield _findings_table(data)
+
+
+def _issue(answers: list[tuple[IssueAnswer, list[str]]]) -> str:
+    lines = [f"**You asked:** {inline(one_line(answers[0][0].hint, 200))}", ""]
+    for answer, inputs in answers[:_ANSWERS]:
+        where = code(path(inputs[0])) if len(inputs) == 1 else plural(len(inputs), "input")
+        reason = f": {inline(one_line(answer.reason, 500))}" if answer.reason else ""
+        lines.append(f"- **{escape(capitalised(one_line(answer.verdict, 60)))}** in {where}{reason}")
+    if len(answers) > _ANSWERS:
+        lines.append(f"- … and {plural(len(answers) - _ANSWERS, 'more answer')}")
+    return "\n".join(lines)
 
 
 def _severity_table(data: ReportData) -> str:

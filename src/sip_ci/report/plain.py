@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 
 from sip_ci.findings import Conclusion, Evidence, Finding, JudgedFinding, Location, Severity, Verdict
-from sip_ci.results import InputResult
+from sip_ci.results import InputResult, IssueAnswer
 from sip_ci.trace.printable import printable
 
 _LONGEST_TEXT = 20_000
@@ -134,6 +134,19 @@ def position(evidence: Evidence) -> str:
 def extent(finding: Finding) -> str:
     """Return how often a fault was seen, `5 times`; nothing for once."""
     return f"{finding.occurrences:,} times" if finding.occurrences > 1 else ""
+
+
+_ANSWERS = ("confirmed", "not observable", "refuted")
+
+
+def issue_answers(inputs: Iterable[InputResult]) -> list[tuple[IssueAnswer, list[str]]]:
+    """Group the answers to `--issue` by what they say, with their inputs: what is confirmed comes first."""
+    groups: dict[IssueAnswer, list[str]] = {}
+    for item in inputs:
+        if item.issue is not None:
+            groups.setdefault(item.issue, []).append(item.name)
+    known = {verdict: rank for rank, verdict in enumerate(_ANSWERS)}
+    return sorted(groups.items(), key=lambda group: known.get(group[0].verdict, len(known)))
 
 
 def counts_phrase(verdict: Verdict) -> str:

@@ -12,6 +12,7 @@ from sip_ci.report.ladder import draw, excerpt
 from sip_ci.report.plain import (
     capitalised,
     extent,
+    issue_answers,
     not_checked_count,
     not_checked_groups,
     one_line,
@@ -37,6 +38,7 @@ _EVIDENCE_ITEMS = 5
 _LADDER_STEPS = 12
 _GROUPED_CHECKS = 12
 _NOTICES = 10
+_ANSWERS = 20
 _REASONS = 12
 
 
@@ -65,6 +67,7 @@ class _Report:
     def lines(self) -> Iterator[str]:
         """Yield the report line by line."""
         yield self._headline()
+        yield from self._issue()
         yield from self._unreadable()
         shown = [item for item in worst_first(self._data.findings) if is_shown(item)]
         told: set[str] = set()
@@ -98,6 +101,18 @@ class _Report:
                 yield ""
                 yield f"{self._paint('NOT ANALYSED', Style.FAILED)}  {self._paint(path(item.name), Style.BOLD)}"
                 yield from wrap(item.error, self._width, _INDENT)
+
+    def _issue(self) -> Iterator[str]:
+        answers = issue_answers(self._data.inputs)
+        if answers:
+            yield from self._section(f"You asked: {one_line(answers[0][0].hint, 200)}")
+        for answer, inputs in answers[:_ANSWERS]:
+            where = path(inputs[0]) if len(inputs) == 1 else plural(len(inputs), "input")
+            reason = f": {one_line(answer.reason, 500)}" if answer.reason else ""
+            verdict = capitalised(one_line(answer.verdict, 60))
+            yield from wrap(f"- {verdict} in {where}{reason}", self._width, _INDENT)
+        if len(answers) > _ANSWERS:
+            yield f"{_INDENT}… and {plural(len(answers) - _ANSWERS, 'more answer')}, see the JSON report"
 
     def _section(self, title: str) -> Iterator[str]:
         yield ""
