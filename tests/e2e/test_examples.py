@@ -169,7 +169,7 @@ def test_variants_hold_the_messages_that_they_should(example: Example) -> None:
     assert messages(transform.without_message(1)(capture)) == whole - 1
     # A message over TCP whose end was not captured cannot be told from the stream that goes on behind it.
     if "tcp" not in example.file:
-        assert messages(transform.snapped(100)(capture)) == whole
+        assert messages(transform.snapped(200)(capture)) == whole
     assert messages(transform.chained(capture, capture)) == 2 * whole
     assert sum(messages(transform.one_side(side)(capture)) for side in range(len(capture.hosts))) == whole
 
