@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from tests.support import sample_report as sample
 
+from sip_ci.findings import Status
 from sip_ci.report.interface import ReportOptions
 from sip_ci.report.markdown import BUDGET_BYTES, render
 from sip_ci.report.markdown_text import cell, code, escape, fenced, html, inline, mermaid_label, prose
@@ -148,6 +149,14 @@ def test_the_answer_to_the_issue_stands_before_the_findings() -> None:
     answer = IssueAnswer("one-way-audio", "confirmed", "the caller hears nothing")
     report = render(sample.make(inputs=(replace(sample.INPUTS[0], issue=answer), *sample.INPUTS[1:])), OPTIONS)
     assert report.index("one-way-audio") < report.index("**Confirmed**") < report.index("| Severity |")
+
+
+def test_statuses_are_told_apart_only_where_there_is_more_than_one() -> None:
+    data = sample.make()
+    first, *others = data.findings
+    known = sample.with_findings(data, [replace(first, status=Status.KNOWN), *others])
+    assert "| Severity | new | known |" in render(known, OPTIONS)
+    assert "| Severity | findings |" in render(data, OPTIONS)
 
 
 def test_the_call_is_drawn_twice_with_the_offending_arrow_marked() -> None:

@@ -118,7 +118,7 @@ def _severity_table(data: ReportData) -> str:
     counts = Counter((item.finding.severity, item.status) for item in data.findings)
     statuses = [status for status in Status if status is Status.NEW or any(counts[s, status] for s in Severity)]
     rows = [
-        "| Severity | " + " | ".join(status.value for status in statuses) + " |",
+        "| Severity | " + " | ".join(status.value if len(statuses) > 1 else "findings" for status in statuses) + " |",
         "|---" + "|--:" * len(statuses) + "|",
     ]
     for severity in Severity:
