@@ -44,6 +44,15 @@ def test_gzip_of_a_capture(content: bytes) -> None:
     assert trace.notices == ()
 
 
+@pytest.mark.parametrize(("content", "header"), [(pcap([FRAME]), 24), (pcapng([FRAME]), 28)], ids=["pcap", "pcapng"])
+def test_a_stump_of_a_file_header_is_of_unknown_form(content: bytes, header: int) -> None:
+    for size in range(4, header):
+        trace = read_trace(content[:size], "x")
+        assert trace.format == "unknown"
+        assert kinds(trace) == [NoticeKind.UNREADABLE_MEMBER]
+    assert read_trace(content[:header], "x").format in {"pcap", "pcapng"}
+
+
 def test_gzip_of_several_members_and_padding() -> None:
     content = pcap([FRAME, FRAME])
     packed = gzip.compress(content[:50]) + gzip.compress(content[50:]) + bytes(100)

@@ -55,6 +55,12 @@ def _read(stream: BinaryIO, name: str, limits: Limits) -> Trace:
         notices.add(NoticeKind.UNREADABLE_MEMBER, "The input is empty")
         return _nothing(name, "empty", notices)
     if head[:4] in reader.MAGICS:
+        if not reader.has_file_header(data.peek(reader.LONGEST_FILE_HEADER)):
+            notices.add(
+                NoticeKind.UNREADABLE_MEMBER,
+                "The capture ends inside its file header and holds no packets: it was not written or copied to its end",
+            )
+            return _nothing(name, "unknown", notices)
         return reader.read_capture(data, name, limits, notices)
     foreign = next((label for magic, label in _FOREIGN.items() if head.startswith(magic)), None)
     if foreign is not None:

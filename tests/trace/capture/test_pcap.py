@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import struct
 
 import pytest
 from tests.support.packets import ALICE, BOB, Frame, ethernet, pcap, rtp, sip_request, udp_packet
 
+from sip_ci.trace.capture.records import CHUNK
+from sip_ci.trace.limits import Limits
 from sip_ci.trace.reading import read_trace
 from sip_ci.trace.trace import NoticeKind
 
@@ -40,6 +43,38 @@ def test_zero_length_records_count_as_packets() -> None:
     trace = read_trace(pcap([b"", FRAME, b""]), "x")
     assert trace.facts.packets == 3
     assert [message.observation.position.frame for message in trace.messages] == [2]
+
+
+@pytest.mark.parametrize("zeros", [16, 32, 40, 5_000_000])
+def test_zeros_where_records_should_be_are_damage_and_no_packets(zeros: int) -> None:
+    trace = read_trace(pcap([FRAME]) + bytes(zeros), "x")
+    assert len(trace.messages) == 1
+    assert trace.facts.packets == 1
+    assert trace.facts.clock_steps == 0
+    assert [(notice.kind, notice.position.frame) for notice in trace.notices] == [(NoticeKind.MALFORMED_PACKET, 2)]
+
+
+def test_zeros_are_found_wherever_a_piece_of_the_file_ends() -> None:
+    # A header of the same length, whose frame fills the first piece up to each byte of the first blank record.
+    for left in range(34):
+        filling = Frame(FRAME + bytes(CHUNK - 24 - 16 - len(FRAME) - left), 1_700_000_000.0)
+        trace = read_trace(pcap([filling]) + bytes(100_000), "x", Limits(packet_bytes=2 * CHUNK))
+        assert trace.facts.packets == 1
+        assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_PACKET]
+
+
+def test_one_blank_record_among_others_is_a_packet() -> None:
+    content = pcap([FRAME, FRAME])
+    end = 24 + 16 + len(FRAME)
+    trace = read_trace(content[:end] + bytes(16) + content[end:], "x")
+    assert trace.facts.packets == 3
+    assert not trace.notices
+
+
+def test_a_bomb_of_zeros_is_damage() -> None:
+    trace = read_trace(gzip.compress(pcap([FRAME]) + bytes(30_000_000)), "x")
+    assert trace.facts.packets == 1
+    assert {notice.kind for notice in trace.notices} == {NoticeKind.LIMIT, NoticeKind.MALFORMED_PACKET}
 
 
 def test_patched_libpcap_with_longer_record_headers() -> None:

@@ -14,7 +14,8 @@ from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.trace import NoticeKind
 
-_FILE_HEADER = 24
+FILE_HEADER = 24
+"""The length of the file header in bytes; a shorter file is no capture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ MAGICS = frozenset(_FLAVOURS)
 
 
 def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterator[RecordBatch]:
-    """Yield the packets; a record that is cut off or lies about its length ends the reading with a notice."""
+    """Yield the packets; a record that is cut off, lies about its length or is blank ends the reading with a notice."""
     header = b""
-    while len(header) < _FILE_HEADER and (piece := stream.read(_FILE_HEADER - len(header))):
+    while len(header) < FILE_HEADER and (piece := stream.read(FILE_HEADER - len(header))):
         header += piece
-    if len(header) < _FILE_HEADER:
+    if len(header) < FILE_HEADER:
         notices.add(NoticeKind.TRUNCATED_FILE, "The capture ends inside its file header")
         return
     flavour = _FLAVOURS[header[:4]]
@@ -52,6 +53,8 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
     length_of = struct.Struct(flavour.order + "I").unpack_from
     unit = 1 if flavour.nanoseconds else 1000
     head = flavour.record_header
+    # One empty record of 1970 may be anything; with a second one behind it, this is space that was never written to.
+    nothing = bytes(2 * head)
     frame = 1
     rest = b""
     while True:
@@ -61,12 +64,17 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
         offsets: list[int] = []
         position = 0
         lying = 0
+        zeros = False
         while position + head <= size:
             captured = length_of(data, position + 8)[0]
             following = position + head + captured
             if following > size or captured > limits.packet_bytes:
                 if captured > limits.packet_bytes:
                     lying = captured
+                break
+            if not captured and data[position : position + 2 * head] == nothing[: size - position]:
+                # At the end of what was read so far, the next piece has to tell.
+                zeros = position + 2 * head <= size or not piece
                 break
             offsets.append(position)
             position = following
@@ -92,6 +100,14 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
                 NoticeKind.MALFORMED_PACKET,
                 f"A packet record claims {lying} bytes, more than the {limits.packet_bytes} that a packet may have; "
                 "everything before it was read",
+                frame=frame,
+            )
+            return
+        if zeros:
+            notices.add(
+                NoticeKind.MALFORMED_PACKET,
+                "The capture goes on with nothing but zeros where packet records should be; everything before them "
+                "was read",
                 frame=frame,
             )
             return

@@ -15,6 +15,8 @@ from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.trace import NoticeKind
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
+FILE_HEADER = 28
+"""The least length of the first block, the section header, in bytes; a shorter file is no capture."""
 
 _SECTION = 0x0A0D0D0A
 _INTERFACE = 1

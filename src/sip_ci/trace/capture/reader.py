@@ -30,6 +30,14 @@ from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
 MAGICS = pcap.MAGICS | {pcapng.MAGIC}
 """The first four bytes of the files that `read_capture` reads."""
 
+LONGEST_FILE_HEADER = max(pcap.FILE_HEADER, pcapng.FILE_HEADER)
+
+
+def has_file_header(head: bytes) -> bool:
+    """Whether a file that begins with one of `MAGICS` has all of its file header in its first bytes."""
+    return len(head) >= (pcapng.FILE_HEADER if head[:4] == pcapng.MAGIC else pcap.FILE_HEADER)
+
+
 _FAX_MEDIA = re.compile(rb"(?:^|\n)m=image ([0-9]{1,5}) udptl", re.IGNORECASE)
 
 
