@@ -136,6 +136,29 @@ def test_all_problems_are_known(folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_unknown_keys_and_wrong_values_are_told_together(folder: Path) -> None:
+    text = "timeout: 0\nfial-on: low\napi-key: x\ncolor: red\n"
+    with pytest.raises(InvalidConfigError) as raised:
+        load(folder, text, environment={"SIP_CI_ALLOW_HTTP": "maybe", "SIP_CI_ANNOTATIONS": "1"})
+    places = [problem.split(": ")[0] for problem in raised.value.problems]
+    assert places[:4] == [f".sip-ci.yml:{line}" for line in (1, 2, 3, 4)]
+    assert set(places[4:]) == {"SIP_CI_ALLOW_HTTP", "SIP_CI_ANNOTATIONS"}
+
+
+def test_a_mistyped_variable_is_warned_of(folder: Path) -> None:
+    environment = {"SIP_CI_FIAL_ON": "low", "SIP_CI_SERVER_PORT": "1", "SIP_CI_INPUT_PATHS": "x", "SIP_CI_IMAGE": "i"}
+    (warning,) = load(folder, environment=environment).warnings
+    assert "SIP_CI_FIAL_ON" in warning
+    assert "SIP_CI_FAIL_ON" in warning
+    (warning,) = load(folder, environment={"SIP_CI_WHATEVER": "1"}).warnings
+    assert "SIP_CI_WHATEVER" in warning
+
+
+def test_the_case_of_a_choice_does_not_matter(folder: Path) -> None:
+    settings = load(folder, "fail-on: HIGH\ncolor: Never\n", environment={"SIP_CI_LOG_LEVEL": "INFO"})
+    assert (settings.values.fail_on, settings.values.color, settings.values.log_level) == ("high", "never", "info")
+
+
 def test_the_key_is_never_shown(folder: Path) -> None:
     settings = load(folder, environment={"SIP_CI_API_KEY": "sips_secret"})
     assert settings.api_key is not None

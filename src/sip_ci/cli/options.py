@@ -49,7 +49,7 @@ def given_flags(values: dict[str, Any]) -> dict[str, Any]:
 
 def _type(option: Option) -> click.ParamType[Any] | type:
     if option.choices:
-        return click.Choice(option.choices)
+        return click.Choice(option.choices, case_sensitive=False)
     match option.kind:
         case Kind.SECONDS:
             return float

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictBool
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
 
 from sip_ci.findings import Severity
 
@@ -103,6 +103,11 @@ def _check_category(value: str) -> str:
     return value
 
 
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+AnyCase = BeforeValidator(_lower)
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
@@ -131,7 +136,9 @@ class FileSettings(BaseModel):
     output: tuple[Annotated[Text, AfterValidator(_check_output)], ...] = Field(
         default=(), description="Reports as FORMAT=PATH, relative to this file; `-` is standard output."
     )
-    fail_on: FailOn = Field(default=FailOn.HIGH, description="Fail on findings of this severity or worse.")
+    fail_on: Annotated[FailOn, AnyCase] = Field(
+        default=FailOn.HIGH, description="Fail on findings of this severity or worse."
+    )
     issue: Annotated[str, Field(max_length=2000)] | None = Field(
         default=None, description="The symptom under investigation."
     )
@@ -152,8 +159,10 @@ class FileSettings(BaseModel):
     max_input_bytes: Annotated[int, Field(gt=0)] = Field(
         default=2 * 1024**3, description="The largest input that is analysed, in bytes."
     )
-    color: ColorChoice = Field(default=ColorChoice.AUTO, description="Colour in the text report.")
-    log_level: LogLevel = Field(default=LogLevel.WARNING, description="How much is said on standard error.")
+    color: Annotated[ColorChoice, AnyCase] = Field(default=ColorChoice.AUTO, description="Colour in the text report.")
+    log_level: Annotated[LogLevel, AnyCase] = Field(
+        default=LogLevel.WARNING, description="How much is said on standard error."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,28 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from sip_ci.config.documents import Document, discover, read_document
-from sip_ci.config.options import API_KEY_VARIABLE, FILE_KEYS, OPTION_BY_KEY, OPTIONS, Kind, Option, Place
+from sip_ci.config.options import (
+    API_KEY_VARIABLE,
+    ENVIRONMENT_PREFIX,
+    FILE_KEYS,
+    OPTION_BY_KEY,
+    OPTIONS,
+    Kind,
+    Option,
+    Place,
+)
 from sip_ci.config.settings import FileSettings, Origin, Settings
 from sip_ci.errors import ConfigError, UsageError
+from sip_ci.trace.printable import printable
 
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _WORKSPACE_VARIABLES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 _FILE_ONLY_KEYS = ("version",)
+_OTHER_PREFIXES = ("SIP_CI_SERVER_", "SIP_CI_INPUT_")
+"""Variables of the analysis server, and those in which the action hands its inputs over."""
+_OTHER_VARIABLES = frozenset({"SIP_CI_IMAGE", "SIP_CI_PORT"})
+"""Variables of the documented pipelines and of the compose file."""
 
 
 class InvalidConfigError(ConfigError):
@@ -36,6 +51,17 @@ class _Given:
 
     value: Any
     origin: Origin
+    line: int = sys.maxsize
+    """1-based, in the config file; beyond any line elsewhere, so that problems of the file come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """One thing that is wrong with the settings."""
+
+    text: str
+    line: int = sys.maxsize
+    """As in `_Given`."""
 
 
 def load_settings(
@@ -65,12 +91,14 @@ def load_settings(
     if config and not use_config:
         raise UsageError("--config and --no-config exclude each other")
     document, warnings = _document(config, variables, directory) if use_config else (None, ())
+    problems: list[_Problem] = []
     given = {
-        **(_from_file(document) if document else {}),
-        **_from_environment(variables),
+        **(_from_file(document, problems) if document else {}),
+        **_from_environment(variables, problems),
         **{key: _Given(value, Origin(_flag_label(key))) for key, value in flags.items()},
     }
-    values = _validate(given)
+    allow_http = _environment_boolean(OPTION_BY_KEY["allow-http"], variables, problems)
+    values = _validate(given, problems)
     api_key = variables.get(API_KEY_VARIABLE)
     return Settings(
         values=values,
@@ -78,9 +106,9 @@ def load_settings(
         directory=directory,
         config_file=document.path if document else None,
         api_key=SecretStr(api_key.strip()) if api_key else None,
-        allow_http=_environment_boolean(OPTION_BY_KEY["allow-http"], variables) or False,
+        allow_http=allow_http or False,
         origins={key: item.origin for key, item in given.items()} | _origins_outside_file(variables, config, document),
-        warnings=warnings,
+        warnings=(*warnings, *_unknown_variables(variables)),
     )
 
 
@@ -102,22 +130,20 @@ def _document(
     return document, (found.warning,) if found.warning else ()
 
 
-def _from_file(document: Document) -> dict[str, _Given]:
+def _from_file(document: Document, problems: list[_Problem]) -> dict[str, _Given]:
     given: dict[str, _Given] = {}
     for key, entry in document.entries.items():
         place = f"{document.label}:{entry.line}" if entry.line else document.label
-        if key == "api-key":
-            raise ConfigError(
-                f"{place}: the API key must not stand in a file; set the environment variable {API_KEY_VARIABLE}"
-            )
         if key not in FILE_KEYS and key not in _FILE_ONLY_KEYS:
-            raise ConfigError(f"{place}: {_unknown_key(key)}")
-        if entry.value is not None:
-            given[key] = _Given(entry.value, Origin(place, document.path.parent))
+            problems.append(_Problem(f"{place}: {_unknown_key(key)}", entry.line))
+        elif entry.value is not None:
+            given[key] = _Given(entry.value, Origin(place, document.path.parent), entry.line)
     return given
 
 
 def _unknown_key(key: str) -> str:
+    if key == "api-key":
+        return f"the API key must not stand in a file; set the environment variable {API_KEY_VARIABLE}"
     if key in OPTION_BY_KEY:
         return f"'{key}' cannot be set in a file; set the environment variable {OPTION_BY_KEY[key].variable}"
     near = difflib.get_close_matches(key.replace("_", "-").lower(), [*FILE_KEYS, *_FILE_ONLY_KEYS], n=1)
@@ -125,32 +151,48 @@ def _unknown_key(key: str) -> str:
     return f"unknown key '{key}'{suggestion}"
 
 
-def _from_environment(variables: Mapping[str, str]) -> dict[str, _Given]:
+def _unknown_variables(variables: Mapping[str, str]) -> Iterator[str]:
+    """A variable that is mistyped would have no effect, and nobody would notice."""
+    known = [option.variable for option in OPTIONS]
+    for name in sorted(variables):
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in known or name.startswith(_OTHER_PREFIXES):
+            continue
+        if name not in _OTHER_VARIABLES:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            hint = f"did you mean {near[0]}?" if near else "`sip-ci analyze --help` names the variables"
+            yield f"the variable {printable(name)} is no setting and has no effect; {hint}"
+
+
+def _from_environment(variables: Mapping[str, str], problems: list[_Problem]) -> dict[str, _Given]:
     given: dict[str, _Given] = {}
     for option in OPTIONS:
-        if option.place is Place.EVERYWHERE and option.variable in variables:
-            given[option.key] = _Given(_environment_value(option, variables), Origin(option.variable))
+        if option.place is not Place.EVERYWHERE or option.variable not in variables:
+            continue
+        value = _environment_value(option, variables, problems)
+        if value is not None:
+            given[option.key] = _Given(value, Origin(option.variable))
     return given
 
 
-def _environment_value(option: Option, variables: Mapping[str, str]) -> Any:
+def _environment_value(option: Option, variables: Mapping[str, str], problems: list[_Problem]) -> Any:
     text = variables[option.variable]
     match option.kind:
         case Kind.LIST:
             return [line.strip() for line in text.splitlines() if line.strip()]
         case Kind.BOOLEAN:
-            return _environment_boolean(option, variables)
+            return _environment_boolean(option, variables, problems)
         case _:
             return text.strip()
 
 
-def _environment_boolean(option: Option, variables: Mapping[str, str]) -> bool | None:
+def _environment_boolean(option: Option, variables: Mapping[str, str], problems: list[_Problem]) -> bool | None:
     if option.variable not in variables:
         return None
     text = variables[option.variable].strip()
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    raise ConfigError(f"{option.variable}: must be true or false, not '{text}'")
+    problems.append(_Problem(f"{option.variable}: must be true or false, not '{printable(text)}'"))
+    return None
 
 
 def _flag_label(key: str) -> str:
@@ -172,20 +214,28 @@ def _origins_outside_file(
     return origins
 
 
-def _validate(given: Mapping[str, _Given]) -> FileSettings:
+def _validate(given: Mapping[str, _Given], problems: Sequence[_Problem]) -> FileSettings:
+    """Make the settings, or raise with all problems: those known before, and those of the values."""
+    values: FileSettings | None = None
+    found = list(problems)
     try:
-        return FileSettings.model_validate({key: item.value for key, item in given.items()})
+        values = FileSettings.model_validate({key: item.value for key, item in given.items()})
     except ValidationError as error:
-        problems = [_problem(detail, given) for detail in error.errors(include_url=False)]
-    more = f" (and {len(problems) - 1} more: see `sip-ci config check`)" if len(problems) > 1 else ""
-    raise InvalidConfigError(problems[0] + more, tuple(problems))
+        found += [_problem(detail, given) for detail in error.errors(include_url=False)]
+    if values is not None and not found:
+        return values
+    texts = tuple(item.text for item in sorted(found, key=lambda item: item.line))
+    more = f" (and {len(texts) - 1} more: see `sip-ci config check`)" if len(texts) > 1 else ""
+    raise InvalidConfigError(texts[0] + more, texts)
 
 
-def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
+def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> _Problem:
     key = str(detail["loc"][0]) if detail["loc"] else ""
-    origin = given[key].origin.label if key in given else "configuration"
+    if key not in given:
+        return _Problem(f"configuration: {key}: {_reason(detail)}")
+    origin = given[key].origin.label
     place = origin if origin.startswith(("-", "SIP_CI_")) else f"{origin}: {key}"
-    return f"{place}: {_reason(detail)}"
+    return _Problem(f"{place}: {_reason(detail)}", given[key].line)
 
 
 def _reason(detail: ErrorDetails) -> str:
