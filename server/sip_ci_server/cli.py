@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sip_ci import __version__
-from sip_ci.errors import SipCiError
+from sip_ci.errors import ConfigError, SipCiError
 
 if TYPE_CHECKING:
     from sip_ci_server.accounts.administration import Administration
@@ -91,14 +91,14 @@ def add_user(name: str, plan: str, team: str | None) -> None:
     """Make the user NAME."""
     from sip_ci_server.accounts.plans import Plan
 
-    _administration().add_user(name, Plan(plan), team)
+    _administration(may_create=True).add_user(name, Plan(plan), team)
     click.echo(f"user {name} added with plan {plan}")
 
 
 @users.command("list")
 def list_users() -> None:
     """List all users: name, plan, team, creation."""
-    for user in _administration().users():
+    for user in _administration(announced=True).users():
         click.echo("\t".join((user.name, user.plan.value, user.team or "-", user.created_at)))
 
 
@@ -119,7 +119,7 @@ def create_key(user: str, name: str) -> None:
 @click.option("--user", help="Only this user's keys.")
 def list_keys(user: str | None) -> None:
     """List keys: id, prefix, user, label, analyses today and in all, last use, revocation."""
-    for owned in _administration().keys(user):
+    for owned in _administration(announced=True).keys(user):
         key = owned.key
         used = f"{key.calls_today}\t{key.calls_total}\t{key.last_used_at or '-'}"
         state = f"revoked {key.revoked_at}" if key.revoked_at else "active"
@@ -134,13 +134,44 @@ def revoke_key(key: str) -> None:
     click.echo(f"key {revoked.prefix} ({revoked.name}) revoked")
 
 
-def _administration() -> Administration:
+def _administration(*, may_create: bool = False, announced: bool = False) -> Administration:
+    """Open the accounts of the configured database; where `announced`, or where it is new, say which one that is.
+
+    Raises:
+        ConfigError: The database is a SQLite file that does not exist, and the command is not one that begins it.
+    """
     from sip_ci_server.accounts.administration import Administration
     from sip_ci_server.settings import load_settings
     from sip_ci_server.storage.database import open_database
 
     environment = {name: value for name, value in os.environ.items() if name != "SIP_CI_SERVER_LOCAL_KEY"}
-    return Administration(open_database(load_settings(environment).database))
+    url = load_settings(environment).database
+    file = _sqlite_file(url)
+    if file is not None and not may_create and not file.exists():
+        raise ConfigError(
+            f"there is no database {file}: go to the server's folder, or name its database in SIP_CI_SERVER_DATABASE; "
+            "`users add` makes a new one"
+        )
+    is_new = file is not None and not file.exists()
+    engine = open_database(url)
+    if announced or is_new:
+        click.echo(f"{'new database' if is_new else 'database'}: {file or engine.url.render_as_string()}", err=True)
+    return Administration(engine)
+
+
+def _sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for any other database, and for what is no database URL at all."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    name = parsed.database
+    if parsed.get_backend_name() != "sqlite" or name in (None, "", ":memory:") or name.startswith("file:"):
+        return None
+    return Path(name).absolute()
 
 
 def run() -> None:

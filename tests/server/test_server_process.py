@@ -281,6 +281,24 @@ thread.start(); thread.join(); time.sleep(600)
     wait_until(lambda: not any(map(is_running, below)), "a process was left behind")
 
 
+@pytest.mark.parametrize(
+    "arguments", [("users", "list"), ("keys", "list"), ("keys", "create", "--user", "a", "--name", "b")]
+)
+def test_a_command_in_the_wrong_folder_makes_no_database(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    file = tmp_path / "accounts.db"
+    refused = run(*arguments, SIP_CI_SERVER_DATABASE=f"sqlite:///{file}")
+    assert refused.returncode == 2
+    assert str(file) in refused.stderr
+    assert "SIP_CI_SERVER_DATABASE" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_says_which_database_it_used(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.db"
+    for arguments in (("users", "add", "ann", "--plan", "local"), ("users", "list"), ("keys", "list")):
+        assert f"database: {file}" in run(*arguments, SIP_CI_SERVER_DATABASE=f"sqlite:///{file}").stderr
+
+
 def test_users_and_keys_from_the_command_line(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'accounts.db'}"
     assert run("users", "add", "ann", "--plan", "pro", SIP_CI_SERVER_DATABASE=database).returncode == 0
@@ -317,6 +335,8 @@ def test_mistakes_are_one_line_and_exit_code_2(
     tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], word: str
 ) -> None:
     variables = {"SIP_CI_SERVER_DATABASE": f"sqlite:///{tmp_path / 'accounts.db'}"} | variables
+    if arguments[0] == "keys":
+        assert run("users", "add", "ann", "--plan", "local", **variables).returncode == 0
     result = run(*arguments, **variables)
     assert result.returncode == 2
     assert word in result.stderr
