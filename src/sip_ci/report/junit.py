@@ -31,7 +31,8 @@ _MAXIMUM_TEXT = 30_000
 _FINDINGS_IN_CASE = 20
 _LADDER_STEPS = 30
 _MANY_INPUTS = 50
-"""With more inputs, what could not be checked is one case for each reason; one for each check would be thousands."""
+"""With more inputs, what could not be checked is one case for each reason; one for each check would be thousands,
+and only cases with findings carry properties."""
 _NAMED_CHECKS = 40
 _NO_TIME = "0.000"
 """Checks are not timed one by one; readers that need a number get this one."""
@@ -163,7 +164,9 @@ def _check(
         elif reason is not None:
             message = _clean(one_line(f"not checkable: {reason}", 500))
             case.add_skipped_info(message, message)
-    properties = {"severity": info.severity.value, "category": info.category.value} if info is not None else {}
+    properties = {}
+    if info is not None and len(data.inputs) <= _MANY_INPUTS:
+        properties = {"severity": info.severity.value, "category": info.category.value}
     if active:
         worst = (failing or active)[0].finding
         properties |= {

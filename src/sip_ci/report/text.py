@@ -39,7 +39,7 @@ _LADDER_STEPS = 12
 _GROUPED_CHECKS = 12
 _NOTICES = 10
 _ANSWERS = 20
-_REASONS = 12
+_REASONS = 20
 
 
 def render(data: ReportData, options: ReportOptions) -> str:
