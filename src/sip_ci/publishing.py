@@ -86,6 +86,9 @@ class Publisher:
         except BrokenPipeError:
             # The reader has seen enough. What is left in the buffer must not fail a second time at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise UsageError(f"standard output cannot be written: {error.strerror or error}") from None
 
     def _options(self, request: OutputRequest) -> ReportOptions:
         return ReportOptions(

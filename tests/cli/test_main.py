@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -58,6 +59,9 @@ def test_questions_about_the_program_succeed(arguments: list[str]) -> None:
         (["analyze", "-o", "json=a", "-o", "sarif=./a", "x"], "two reports"),
         (["analyze", "--anchor", "absent", "x"], "anchor"),
         (["checks", "no-such-check"], "no-such-check"),
+        (["anlyze", "x"], "sip-ci analyze"),
+        (["-v", "analyze", "x"], "sip-ci analyze -v"),
+        (["--fail-on", "high", "analyze", "x"], "sip-ci analyze --fail-on"),
     ],
 )
 def test_mistakes_of_the_user_are_code_2_and_one_line(
@@ -200,6 +204,27 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait(20)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["config", "schema"], ["checks"], ["--help"], ["analyze", "a.sip"]])
+def test_standard_output_that_takes_no_more_is_one_error(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "a.sip").write_text(
+        "OPTIONS sip:b@192.0.2.2 SIP/2.0\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n", newline=""
+    )
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "sip_ci", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT / "server")))},
+            cwd=tmp_path,
+            check=False,
+        )
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert os.strerror(errno.ENOSPC) in ran.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])

@@ -226,3 +226,12 @@ def test_a_silent_server_ends_with_the_deadline(service: FakeService) -> None:
     with pytest.raises(ServiceError, match="--timeout"):
         client(service.url, seconds=0.5).analyze(REQUEST, "x")
     assert time.monotonic() - started < 2.5
+
+
+@pytest.mark.parametrize("bundled", [False, True])
+def test_only_a_server_with_a_log_of_its_own_has_its_request_named(service: FakeService, bundled: bool) -> None:
+    service.answer("POST", "/v1/analyze", Reply(400, {"error": "no SIP", "code": "x", "request_id": "req-4711"}))
+    asking = AnalysisClient(Transport(service.url, KEY, Deadline(5)), bundled=bundled)
+    with pytest.raises(RequestRefusedError) as raised:
+        asking.analyze(AnalyzeRequest(trace="x"), "a.log")
+    assert ("req-4711" in str(raised.value)) is not bundled

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
+import shutil
+import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +15,12 @@ from sip_ci.errors import UsageError
 
 if TYPE_CHECKING:
     from sip_ci.catalogue import CheckInfo
+
+
+_SUGGESTIONS = 5
+_INDENT = "  "
+_NARROWEST = 40
+_LIST_MARKER = re.compile(r"(?:[-*]|\d+\.)\s+")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,15 +36,23 @@ def checks(check_id: str | None, *, as_json: bool) -> None:
     elif check_id in catalogue:
         shown = [catalogue[check_id]]
     else:
-        near = difflib.get_close_matches(check_id, catalogue, n=1, cutoff=0.5)
-        hint = f"; did you mean '{near[0]}'?" if near else "; `sip-ci checks` lists them all"
-        raise UsageError(f"there is no check '{check_id}'{hint}")
+        raise UsageError(f"there is no check '{check_id}'; {_suggestion(check_id, catalogue)}")
     if as_json:
         click.echo(write_catalogue(shown), nl=False)
     elif check_id is None:
         _list(shown)
     else:
         _explain(shown[0])
+
+
+def _suggestion(check_id: str, catalogue: Iterable[str]) -> str:
+    wanted = check_id.lower()
+    near = sorted(known for known in catalogue if wanted and known.startswith(wanted))
+    near = near or difflib.get_close_matches(wanted, catalogue, n=1, cutoff=0.5)
+    if not near:
+        return "`sip-ci checks` lists them all"
+    named = ", ".join(f"'{known}'" for known in near[:_SUGGESTIONS])
+    return f"did you mean {named}?"
 
 
 def _list(shown: list[CheckInfo]) -> None:
@@ -44,7 +62,8 @@ def _list(shown: list[CheckInfo]) -> None:
 
 
 def _explain(info: CheckInfo) -> None:
-    click.echo(f"{info.id}: {info.title}\n")
+    width = max(_NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+    click.echo(textwrap.fill(f"{info.id}: {info.title}", width, break_long_words=False, break_on_hyphens=False) + "\n")
     click.echo(f"severity    {info.severity.value}")
     click.echo(f"category    {info.category.value}")
     click.echo(f"confidence  {info.confidence.value}")
@@ -54,4 +73,20 @@ def _explain(info: CheckInfo) -> None:
     for heading, text in (("What it finds", info.description), ("What to change", info.recommendation)):
         if text:
             click.echo(f"\n{heading}\n")
-            click.echo("\n".join(f"  {line}".rstrip() for line in text.strip().splitlines()))
+            for line in text.strip().splitlines():
+                click.echo(_wrapped(line, width))
+
+
+def _wrapped(line: str, width: int) -> str:
+    """A line of Markdown within the width; what continues a list's item stands below its text."""
+    text = line.strip()
+    indent = _INDENT + " " * (len(line) - len(line.lstrip()))
+    marker = _LIST_MARKER.match(text)
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + " " * (marker.end() if marker else 0),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -6,6 +6,7 @@ Commands are imported when they are run, so that `sip-ci --help` answers at once
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -66,7 +67,23 @@ class _LazyGroup(click.Group):
         except click.UsageError as error:
             if args and os.path.exists(args[0]):  # noqa: PTH110 - pathlib is not worth its import here
                 raise click.UsageError(f"no command was named; write `sip-ci analyze {args[0]}`", ctx) from None
+            import difflib
+
+            if args and (near := difflib.get_close_matches(args[0].lower(), _COMMANDS, n=1)):
+                raise click.UsageError(f"no such command '{args[0]}'; did you mean 'sip-ci {near[0]}'?", ctx) from None
             raise error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            # Everybody who knows git or docker writes `sip-ci -v analyze` once.
+            if command := next((item for item in given if item in _COMMANDS), None):
+                raise click.UsageError(
+                    f"options come after the command: `sip-ci {command} {error.option_name} …`", ctx
+                ) from None
+            raise
 
 
 def exit_code_lines() -> str:
@@ -92,6 +109,8 @@ def cli() -> None:
     """Diagnose the SIP calls of your integration tests."""
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when a disk, or a file, can take no more."""
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -122,7 +141,10 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()
+    except OSError as error:
+        _silence_output()
+        code = _fail(f"standard output cannot be written: {error.strerror or error}")
     sys.exit(code)
 
 
@@ -147,14 +169,29 @@ def _run(arguments: list[str]) -> int:
             _show_traceback()
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()
         return EXIT_ERROR
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _fail_internally(error, debug=debug)
+        _silence_output()
+        return _fail(f"cannot write: {error.strerror}; make room, or write elsewhere")
     except Exception as error:  # noqa: BLE001 - the last net: no traceback ever reaches a user who did not ask
-        if debug:
-            _show_traceback()
-        hint = "" if debug else "; run again with --debug for the details, and please report it"
-        return _fail(f"internal error: {type(error).__name__}: {error}{hint}")
+        return _fail_internally(error, debug=debug)
     return result if isinstance(result, int) else 0
+
+
+def _fail_internally(error: Exception, *, debug: bool) -> int:
+    if debug:
+        _show_traceback()
+    hint = "" if debug else "; run again with --debug for the details, and please report it"
+    return _fail(f"internal error: {type(error).__name__}: {error}{hint}")
+
+
+def _silence_output() -> None:
+    """What is left in the buffer must not fail a second time at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int = EXIT_ERROR) -> int:

@@ -50,6 +50,8 @@ class AnalysisClient:
     """One analysis server, with one key."""
 
     transport: Transport
+    bundled: bool = False
+    """Whether the server is this program's own: its request ids lead nowhere, as its log goes with it."""
 
     def info(self) -> InfoResponse | None:
         """What the server says of itself; None for a server without this extension, such as the hosted one."""
@@ -131,7 +133,7 @@ class AnalysisClient:
         base, status = self.transport.base_url, answer.status
         error = _error_body(answer)
         said = f": {printable(error.error)[:500]}" if error.error else ""
-        request = f" (request {printable(error.request_id)[:64]})" if error.request_id else ""
+        request = f" (request {printable(error.request_id)[:64]})" if error.request_id and not self.bundled else ""
         if status in (400, 413, 415, 422):
             text = printable(error.error)[:500] or f"the server refused it with status {status}"
             return RequestRefusedError(text + request, status, error.code)

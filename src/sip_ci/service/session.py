@@ -94,7 +94,7 @@ def _open(access: ServerAccess, files: Sequence[TraceFile], workspace: Path, dea
         else:
             assert access.url is not None
             transport = _remote(access, access.url, deadline)
-        client = AnalysisClient(transport)
+        client = AnalysisClient(transport, bundled=server is not None)
         route = choose_route(client, bundled=access.url is None)
         logger.info("analysing with %s (%s)", access.url or "the bundled server", route.value)
         yield Submitter(client, route, access.context, access.maximum_bytes)
