@@ -22,8 +22,10 @@ def message(
         b"MESSAGE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK%d\r\nCall-ID: %s\r\nCSeq: %d MESSAGE\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (index, call.encode(), index, len(body), body)
     )
-    pair = (ALICE, BOB) if ends else (None, None)
-    return SipMessage(raw, Observation(time, *pair, Transport.UDP, Position(frame=index + 1)), index=index)
+    source, destination = (ALICE, BOB) if ends else (None, None)
+    return SipMessage(
+        raw, Observation(time, source, destination, Transport.UDP, Position(frame=index + 1)), index=index
+    )
 
 
 def test_each_message_is_found_again_by_its_line() -> None:

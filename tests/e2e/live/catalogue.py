@@ -297,6 +297,8 @@ _PROXIED = (
     ),
 )
 
+_FIVE_TRIES = 10
+"""An INVITE goes out 0, 0.5, 1.5, 3.5 and 7.5 s after the call began (RFC 3261 §17.1.1.2), which is a while after SIPp."""
 _NO_ACK = ("ack-missing-2xx",)
 _BROKEN = (
     broken(
@@ -330,7 +332,7 @@ _BROKEN = (
     broken(
         "port-closed",
         "Nobody listens on the callee's port: the kernel answers with ICMP port unreachable",
-        Call("caller-unanswered", None, timeout=8),
+        Call("caller-unanswered", None, timeout=_FIVE_TRIES),
         "txn-icmp-unreachable",
         log=("txn-no-response",),
         severity=Severity.CRITICAL,
@@ -338,7 +340,7 @@ _BROKEN = (
     broken(
         "no-response",
         "A firewall drops everything to the callee",
-        Call("caller-unanswered", "callee", timeout=8, dropped=(("-p", "udp", "--dport", "5060"),)),
+        Call("caller-unanswered", "callee", timeout=_FIVE_TRIES, dropped=(("-p", "udp", "--dport", "5060"),)),
         "txn-no-response",
         severity=Severity.CRITICAL,
     ),
@@ -482,7 +484,7 @@ _BROKEN = (
         Call(
             "caller-unanswered",
             "callee",
-            timeout=8,
+            timeout=_FIVE_TRIES,
             caller_keys={"offer": audio(_PCMU) + "\r\n" + _MANY_FORMATS},
             dropped=(("-m", "length", "--length", "1000:65535"),),
         ),

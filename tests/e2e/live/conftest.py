@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.live.catalogue import Case
+from tests.support.capture import reason_without_tcpdump
 from tests.support.command import analyzed
+from tests.support.network import reason_without_namespaces
+from tests.support.requirements import require_for_live_calls
+from tests.support.sipp import reason_without_sipp
 
 from sip_ci.report.json_models import Report
 
@@ -65,6 +69,12 @@ class Recordings:
             traces = [trace for case in made for trace in self._traces(case)]
             self._diagnosis = self._pool.submit(analyzed, *traces, folder=self._folder)
         return self._diagnosis.result()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tools() -> None:
+    """What every live test needs. The right to capture comes with that to make namespaces."""
+    require_for_live_calls(reason_without_sipp(), reason_without_tcpdump(), reason_without_namespaces())
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,7 @@ from tests.e2e.live.conftest import Recordings
 from tests.e2e.live.phones import reason_without_baresip
 from tests.e2e.live.proxy import reason_without_kamailio
 from tests.support.agreement import signalling_checks
-from tests.support.capture import reason_without_tcpdump
-from tests.support.network import reason_without_namespaces
-from tests.support.sipp import reason_without_sipp
+from tests.support.requirements import require_for_live_calls
 
 from sip_ci.findings import Severity
 from sip_ci.report.json_models import Report, ReportedFinding
@@ -51,21 +49,14 @@ LIVE = (
 """The calls that are made anew in every run; the others are committed as examples."""
 LIVE_CASES = [case for case in CASES if case.name in LIVE]
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(bool(reason_without_sipp()), reason=reason_without_sipp()),
-    pytest.mark.skipif(bool(reason_without_tcpdump()), reason=reason_without_tcpdump()),
-    pytest.mark.skipif(bool(reason_without_namespaces()), reason=reason_without_namespaces()),
-]
+pytestmark = pytest.mark.live
 
 
 def _require_programs(case: Case) -> None:
     if isinstance(case.call, PhoneCall):
-        reason = reason_without_baresip()
-    else:
-        reason = reason_without_kamailio() if case.call.proxy is not None else ""
-    if reason:
-        pytest.skip(reason)
+        require_for_live_calls(reason_without_baresip())
+    elif case.call.proxy is not None:
+        require_for_live_calls(reason_without_kamailio())
 
 
 def _of(report: Report, name: str) -> list[ReportedFinding]:

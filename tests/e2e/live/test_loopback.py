@@ -8,23 +8,16 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.capture import reason_without_tcpdump, recorded
+from tests.support.capture import recorded
 from tests.support.command import analyzed
-from tests.support.network import reason_without_namespaces
-from tests.support.sipp import Sipp, finish, reason_without_sipp
+from tests.support.sipp import Sipp, finish
 
 from sip_ci.findings import Severity
 from sip_ci.report.json_models import Report
 
 LOOPBACK = "127.0.0.1"
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(bool(reason_without_sipp()), reason=reason_without_sipp()),
-    pytest.mark.skipif(bool(reason_without_tcpdump()), reason=reason_without_tcpdump()),
-    # The same right that namespaces need is needed to capture.
-    pytest.mark.skipif(bool(reason_without_namespaces()), reason=reason_without_namespaces()),
-]
+pytestmark = pytest.mark.live
 
 
 def free_ports(count: int) -> list[int]:
