@@ -26,7 +26,9 @@ def config() -> None:
 @click.option("--no-config", is_flag=True, help="Use no config file.")
 def show(*, no_config: bool, **values: Any) -> None:
     """Show every setting of a run with these arguments, and where its value came from."""
-    for key, value, origin in _rows(_load(values, use_config=not no_config)):
+    settings = _load(values, use_config=not no_config)
+    _warn(settings)
+    for key, value, origin in _rows(settings):
         click.echo(f"{key:<16} {value:<40} {origin}")
 
 
@@ -53,10 +55,14 @@ def check(file: str | None) -> int:
         for problem in error.problems if isinstance(error, InvalidConfigError) else (str(error),):
             click.echo(f"sip-ci: error: {problem}", err=True)
         return error.exit_code
-    for warning in settings.warnings:
-        click.echo(f"sip-ci: warning: {warning}", err=True)
+    _warn(settings)
     click.echo(f"{settings.config_file} is valid" if settings.config_file else "no config file was found")
     return 0
+
+
+def _warn(settings: Settings) -> None:
+    for warning in settings.warnings:
+        click.echo(f"sip-ci: warning: {warning}", err=True)
 
 
 def _load(values: dict[str, Any], *, use_config: bool) -> Settings:

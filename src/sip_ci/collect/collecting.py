@@ -168,11 +168,16 @@ def _missing(path: Path, workspace: Path) -> str:
     if path.is_symlink():
         return "is a symbolic link to a file that does not exist"
     advice = "check the path, and that the step that records the trace ran before this one"
-    folder = path.parent
+    folder = Path(os.path.normpath(path)).parent
+    if folder == workspace:
+        shown = "the workspace"
+    elif folder.is_relative_to(workspace):
+        shown = f"{printable(folder.relative_to(workspace).as_posix())} in the workspace"
+    else:
+        shown = printable(str(folder))
     if not folder.is_dir():
-        return f"does not exist, nor does its folder {printable(str(folder))}; {advice}"
-    looked = "the workspace" if folder == workspace else printable(str(folder))
-    return f"does not exist (looked in {looked}); {advice}"
+        return f"does not exist, nor does its folder, {shown}; {advice}"
+    return f"does not exist (looked in {shown}); {advice}"
 
 
 def _collect_folder(search: _Search, folder: Path) -> str:
