@@ -17,6 +17,7 @@ from sip_ci.report.markdown_text import cell, code, escape, fenced, html, inline
 from sip_ci.report.plain import (
     capitalised,
     extent,
+    inputs_phrase,
     issue_answers,
     not_checked_count,
     not_checked_groups,
@@ -106,7 +107,7 @@ def _head(data: ReportData) -> Iterator[str]:
 def _issue(answers: list[tuple[IssueAnswer, list[str]]]) -> str:
     lines = [f"**You asked:** {inline(one_line(answers[0][0].hint, 200))}", ""]
     for answer, inputs in answers[:_ANSWERS]:
-        where = code(path(inputs[0])) if len(inputs) == 1 else plural(len(inputs), "input")
+        where = inputs_phrase(inputs, lambda name: code(path(name)))
         reason = f": {inline(one_line(answer.reason, 500))}" if answer.reason else ""
         lines.append(f"- **{escape(capitalised(one_line(answer.verdict, 60)))}** in {where}{reason}")
     if len(answers) > _ANSWERS:

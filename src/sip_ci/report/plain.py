@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from sip_ci.findings import Conclusion, Evidence, Finding, JudgedFinding, Location, Severity, Verdict
 from sip_ci.results import InputResult, IssueAnswer
@@ -11,6 +11,7 @@ from sip_ci.trace.printable import printable
 
 _LONGEST_TEXT = 20_000
 _LONGEST_PATH = 300
+_NAMED_INPUTS = 3
 
 
 def lines_of(text: str) -> list[str]:
@@ -147,6 +148,11 @@ def issue_answers(inputs: Iterable[InputResult]) -> list[tuple[IssueAnswer, list
             groups.setdefault(item.issue, []).append(item.name)
     known = {verdict: rank for rank, verdict in enumerate(_ANSWERS)}
     return sorted(groups.items(), key=lambda group: known.get(group[0].verdict, len(known)))
+
+
+def inputs_phrase(names: Sequence[str], spelled: Callable[[str], str] = path) -> str:
+    """Return the names of a few inputs, or how many they are."""
+    return ", ".join(spelled(name) for name in names) if len(names) <= _NAMED_INPUTS else plural(len(names), "input")
 
 
 def counts_phrase(verdict: Verdict) -> str:

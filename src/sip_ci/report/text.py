@@ -12,6 +12,7 @@ from sip_ci.report.ladder import draw, excerpt
 from sip_ci.report.plain import (
     capitalised,
     extent,
+    inputs_phrase,
     issue_answers,
     not_checked_count,
     not_checked_groups,
@@ -107,10 +108,9 @@ class _Report:
         if answers:
             yield from self._section(f"You asked: {one_line(answers[0][0].hint, 200)}")
         for answer, inputs in answers[:_ANSWERS]:
-            where = path(inputs[0]) if len(inputs) == 1 else plural(len(inputs), "input")
             reason = f": {one_line(answer.reason, 500)}" if answer.reason else ""
             verdict = capitalised(one_line(answer.verdict, 60))
-            yield from wrap(f"- {verdict} in {where}{reason}", self._width, _INDENT)
+            yield from wrap(f"- {verdict} in {inputs_phrase(inputs)}{reason}", self._width, _INDENT)
         if len(answers) > _ANSWERS:
             yield f"{_INDENT}… and {plural(len(answers) - _ANSWERS, 'more answer')}, see the JSON report"
 
