@@ -59,10 +59,7 @@ def analyze(settings: Settings, environment: Mapping[str, str], *, quiet: bool =
     judged, verdict = judge(located, values.fail_on.threshold)
     verdict = _completed(verdict, results, findings)
     if verdict.conclusion is Conclusion.NO_INPUT:
-        logger.error(
-            "no input holds a SIP message or an RTP stream: nothing of a call was recorded; check that the recording "
-            "began before the test, on the right interface, and with a filter that lets SIP and RTP through"
-        )
+        logger.error("%s", _nothing_recorded(results))
     publisher.publish(ReportData(__version__, results, judged, verdict, load_catalogue()))
     return EXIT_CODES[verdict.conclusion]
 
@@ -139,6 +136,17 @@ def _completed(verdict: Verdict, results: Sequence[InputResult], findings: Seque
     if all(_is_empty(result) for result in results) and all(item.category is Category.CAPTURE for item in findings):
         return replace(verdict, conclusion=Conclusion.NO_INPUT)
     return verdict
+
+
+def _nothing_recorded(results: Sequence[InputResult]) -> str:
+    packets = sum(result.packets for result in results)
+    advice = "check that the recording began before the test, on the right interface, and with the rights to record"
+    if not packets:
+        return f"the recorder recorded nothing: no input holds a packet or a SIP message; {advice}"
+    return (
+        f"no SIP message and no RTP stream was recorded that can be read, among {packets} packets; {advice}, that its "
+        "filter lets SIP and RTP through, and that the SIP is not encrypted (TLS)"
+    )
 
 
 def _is_empty(result: InputResult) -> bool:

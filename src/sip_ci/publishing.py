@@ -83,12 +83,12 @@ class Publisher:
             text = stop_commands(text, secrets.token_hex(16))
         try:
             write_report(text, STANDARD_OUTPUT, self._settings.workspace)
-        except BrokenPipeError:
-            # The reader has seen enough. What is left in the buffer must not fail a second time at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
+            # What is left in the buffer must not fail a second time at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise UsageError(f"standard output cannot be written: {error.strerror or error}") from None
+            # A reader that has seen enough and closed the pipe is no error.
+            if not isinstance(error, BrokenPipeError):
+                raise UsageError(f"standard output cannot be written: {error.strerror or error}") from None
 
     def _options(self, request: OutputRequest) -> ReportOptions:
         return ReportOptions(

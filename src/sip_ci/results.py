@@ -125,6 +125,8 @@ class InputResult:
     format: str = ""
     messages: int = 0
     calls: int = 0
+    packets: int = 0
+    """Packets of a capture; 0 for a text."""
     error: str = ""
     """Why the input could not be analysed; empty where it could."""
     text_path: str = ""

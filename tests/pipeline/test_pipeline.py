@@ -140,19 +140,20 @@ def test_what_is_missing_is_one_failed_input_among_others(service: FakeService, 
     assert len(report["findings"]) == 1
 
 
-def read(messages: int, *findings: dict[str, object], **quality: object) -> Reply:
-    trace = {"messages": messages, "format": "pcap"}
+def read(messages: int, *findings: dict[str, object], packets: int = 0, **quality: object) -> Reply:
+    trace = {"messages": messages, "format": "pcap", "packets": packets}
     return Reply(200, {"findings": findings, "quality": quality, "meta": {"trace": trace}})
 
 
+@pytest.mark.parametrize(("packets", "told"), [(0, "nothing"), (4711, "4711")])
 def test_captures_without_any_call_are_no_input(
-    service: FakeService, workspace: Path, caplog: pytest.LogCaptureFixture
+    service: FakeService, workspace: Path, caplog: pytest.LogCaptureFixture, packets: int, told: str
 ) -> None:
-    service.answer("POST", "/v1/analyze", read(0, finding("info", category="capture")))
+    answer_by_text(service, {"INVITE": read(0, finding("info", category="capture"), packets=packets), "BYE": read(0)})
     assert run(service, workspace, "a.log", "b.log", output=["json=r.json", "sarif=a.sarif"], fail_on="info") == 3
     assert report_of(workspace)["verdict"]["conclusion"] == "no-input"
     assert not (workspace / "a.sarif").exists()
-    assert any("recorded" in record.message for record in caplog.records)
+    assert any(told in record.message for record in caplog.records if record.levelname == "ERROR")
 
 
 @pytest.mark.parametrize(

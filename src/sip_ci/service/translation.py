@@ -77,6 +77,7 @@ def translate(file: TraceFile, parts: Sequence[Part], *, is_text: bool, notices:
         format=metas[0].format if metas else "",
         messages=sum(meta.messages for meta in metas),
         calls=sum(meta.calls for meta in metas),
+        packets=sum(meta.packets for meta in metas),
         text_path=file.name if is_text and file.in_workspace else "",
         notices=tuple(dict.fromkeys(all_notices)),
         not_checked=tuple(not_checked.values()),
