@@ -111,7 +111,7 @@ def test_its_last_words_are_shown_when_it_fails_to_start(tmp_path: Path, monkeyp
 def test_a_missing_extra_names_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_module, "_NEEDED_MODULES", ("sip_ci_server", "no_such_module_anywhere"))
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with EmbeddedServer((tmp_path,)) as server, pytest.raises(ServiceError, match=r"sip-ci\[server\]"):
+    with EmbeddedServer((tmp_path,)) as server, pytest.raises(ServiceError, match=r"extra `server`"):
         server.wait()
 
 

@@ -210,7 +210,8 @@ def _remedy() -> str:
         return ""
     return (
         f"the bundled server is not installed ({', '.join(missing)} missing): "
-        "run `pip install 'sip-ci[server]'`, or name another server with --server URL"
+        "install sip-ci with its extra `server` (in a clone: pip install '.[server]'), "
+        "or name another server with --server URL"
     )
 
 

@@ -298,7 +298,7 @@ _PROXIED = (
 )
 
 _FIVE_TRIES = 10
-"""An INVITE goes out 0, 0.5, 1.5, 3.5 and 7.5 s after the call began (RFC 3261 §17.1.1.2), which is a while after SIPp."""
+"""Seconds in which an INVITE goes out five times, at 0, 0.5, 1.5, 3.5 and 7.5 s (RFC 3261 §17.1.1.2), and more."""
 _NO_ACK = ("ack-missing-2xx",)
 _BROKEN = (
     broken(
