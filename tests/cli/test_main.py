@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import click
@@ -30,6 +29,11 @@ def code_of(*arguments: str) -> int:
 
 
 _REAL_SIGNAL = signal.signal
+
+
+def _usual_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        _REAL_SIGNAL(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
@@ -250,8 +254,8 @@ def test_a_signal_ends_the_run_with_its_code(tmp_path: Path, number: signal.Sign
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
             cwd=tmp_path,
-            # A shell's background job ignores SIGINT, and would hand that down.
-            preexec_fn=partial(_REAL_SIGNAL, signal.SIGINT, signal.SIG_DFL),
+            # A background job may ignore SIGINT, and one under nohup SIGHUP; both would hand that down.
+            preexec_fn=_usual_signals,
         )
         listener.settimeout(20)
         connection, _address = listener.accept()
