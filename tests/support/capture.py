@@ -35,7 +35,9 @@ def recorded(path: Path, host: Host | None, interface: str = "eth0", capture_fil
         command += ["-f", capture_filter] if capture_filter else []
         ready = "File: "
     else:
-        command = ["tcpdump", "-i", interface, "-n", "-U", "--immediate-mode", "-Z", "root", "-w", str(path)]
+        # In immediate mode the kernel keeps a slot of the snap length for each packet: the default buffer holds eight.
+        command = ["tcpdump", "-i", interface, "-n", "-U", "--immediate-mode", "-B", "65536", "-Z", "root"]
+        command += ["-w", str(path)]
         command += [capture_filter] if capture_filter else []
         ready = "listening on"
     process = subprocess.Popen(
