@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,31 +62,42 @@ def _memory(root: int) -> int:
     return total
 
 
-def measure(command: list[str], directory: Path) -> Measurement:
-    """Run a command once; exit code 1 is a verdict, not a failure."""
-    peak, done = 0, threading.Event()
+def _run(command: list[str], directory: Path, watch: Callable[[int], None] | None = None) -> float:
+    """Run a command once and return its wall time in seconds; exit code 1 is a verdict, not a failure."""
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.02):
-            peak = max(peak, _memory(process.pid))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    watcher = threading.Thread(target=watch, args=(process.pid,)) if watch is not None else None
+    if watcher is not None:
+        watcher.start()
     error = process.communicate()[1]
     elapsed = time.perf_counter() - started
-    done.set()
-    watcher.join()
     if process.returncode not in (0, 1):
         sys.exit(f"{' '.join(command)} failed with {process.returncode}: {error.decode(errors='replace')[-2000:]}")
-    return Measurement(elapsed, peak)
+    if watcher is not None:
+        watcher.join()
+    return elapsed
 
 
-def _median(command: list[str], directory: Path, runs: int) -> Measurement:
-    results = [measure(command, directory) for _ in range(runs)]
-    return Measurement(statistics.median(item.seconds for item in results), max(item.peak_bytes for item in results))
+def _peak(command: list[str], directory: Path) -> int:
+    """The highest memory of a command and its children in bytes, sampled in a run of its own: watching costs time."""
+    peak = 0
+
+    def watch(root: int) -> None:
+        nonlocal peak
+        while Path(f"/proc/{root}/smaps_rollup").exists():
+            used = _memory(root)
+            if not used:
+                return
+            peak = max(peak, used)
+            time.sleep(0.02)
+
+    _run(command, directory, watch)
+    return peak
+
+
+def _measured(command: list[str], directory: Path, runs: int) -> Measurement:
+    seconds = statistics.median(_run(command, directory) for _ in range(runs))
+    return Measurement(seconds, _peak(command, directory))
 
 
 def main() -> None:
@@ -111,12 +123,12 @@ def main() -> None:
                 continue
             path = directory / f"{case}.pcap"
             write(path)
-            ours = _median(
+            ours = _measured(
                 [sip_ci, "analyze", path.name, "--fail-on", "never", "--output", "json=report.json"],
                 directory,
                 options.runs,
             )
-            theirs = _median([tshark, "-n", "-r", path.name, *statistics_of[kind]], directory, options.runs)
+            theirs = _measured([tshark, "-n", "-r", path.name, *statistics_of[kind]], directory, options.runs)
             print(
                 f"{case:14} {path.stat().st_size / 1e6:7.1f} {ours.seconds:9.2f} {theirs.seconds:9.2f}"
                 f" {ours.seconds / theirs.seconds:6.2f} {ours.peak_bytes / 1e6:10.0f} {theirs.peak_bytes / 1e6:10.0f}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -31,7 +32,7 @@ def preload(modules: Sequence[str]) -> None:
     """Start the fork server, which imports `modules` in the background. Call it early; it returns at once."""
     # The arrays are small, and threads of a linear algebra library do not survive a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _CONTEXT.set_forkserver_preload([*modules, __name__])
+    _CONTEXT.set_forkserver_preload([f"{__package__}.preloading", *modules, __name__])
     forkserver.ensure_running()
 
 
@@ -103,6 +104,8 @@ def _serve(pipe: Connection) -> None:
     """Answer calls until the server goes away."""
     # Ctrl-C in a terminal reaches every process of the group; the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    gc.enable()
     threading.Thread(target=_end_with_server, daemon=True).start()
     while True:
         try:
