@@ -191,10 +191,6 @@ class Model:
                     self._by_status.setdefault(transaction.final.status, []).append(transaction)
         return self._by_status.get(status, [])
 
-    def streams_of(self, call_id: str) -> list[Stream]:
-        """The streams of a call."""
-        return [stream for session in self.sessions if session.leg.call_id == call_id for stream in session.streams]
-
 
 def _has_whole_head(message: SipMessage) -> bool:
     """Whether the headers of a message are complete; what a snap length cut before them cannot be told apart."""
