@@ -78,6 +78,9 @@ def _with_limits(layout: LogLayout, text: LogText) -> Iterator[tuple[Head, int]]
 
 
 def _cut(layout: LogLayout, clean: CleanText, head: Head, limit: int) -> _Piece | None:
+    if head.text is not None:
+        framed = frame(head.text[:MAXIMUM_MESSAGE], head.size, tight=layout.tight, altered=True)
+        return _Piece(head, clean.line_of(head.payload), framed)
     chunk = clean.text[head.payload : min(limit, head.payload + MAXIMUM_MESSAGE)]
     chunk = with_carriage_returns(chunk, layout.carriage_return)
     found = find_start(chunk)

@@ -34,6 +34,11 @@ class Head:
     transport: Transport = Transport.UNKNOWN
     size: int | None = None
     """The length of the message in bytes, as the log says it."""
+    text: bytes | None = None
+    """The message, put together by the layout, where the program cut it into several records or wrapped its lines.
+
+    It begins in the line of `payload`. None for a message that stands in the log as one piece.
+    """
 
 
 class LogLayout(Protocol):

@@ -71,6 +71,8 @@ def score(layout: LogLayout, text: LogText) -> int:
 
 
 def _announces(layout: LogLayout, text: LogText, head: Head) -> bool:
+    if head.text is not None:
+        return find_start(head.text) is not None
     payload = with_carriage_returns(text[head.payload : head.payload + (1 << 16)], layout.carriage_return)
     return find_start(payload) is not None
 
