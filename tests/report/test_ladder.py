@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.support.sample_report import LADDER, SECOND_LADDER
 
-from sip_ci.report.ladder import MARK, draw, excerpt
+from sip_ci.report.ladder import draw, excerpt
 from sip_ci.results import CallLadder, LadderStep
+from sip_ci.trace.ladder_drawing import MARK
 
 
 def notable(step: LadderStep) -> bool:

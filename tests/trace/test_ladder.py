@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sip_ci.trace.ladder import UNKNOWN_PARTICIPANT, build_ladder, render_text
+from sip_ci.trace.ladder import UNKNOWN_PARTICIPANT, LadderModel, build_ladder
+from sip_ci.trace.ladder_drawing import draw
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint, Observation, Position, Transport
 
@@ -31,6 +32,10 @@ def call() -> list[SipMessage]:
         message(2, "SIP/2.0 200 OK", (BOB, ALICE), 51.25),
         message(3, "ACK sip:b@192.0.2.2 SIP/2.0", time=51.5, branch="z9hG4bK2", cseq="1 ACK"),
     ]
+
+
+def drawn(ladder: LadderModel) -> list[str]:
+    return [line.text for line in draw(ladder.participants, ladder.steps, omitted=ladder.omitted)]
 
 
 def test_retransmissions_are_folded_and_times_start_at_zero() -> None:
@@ -72,11 +77,11 @@ def test_unknown_ends_and_times_are_shown_as_unknown() -> None:
 
 def test_nothing_at_all() -> None:
     assert build_ladder([]).steps == ()
-    assert render_text(build_ladder([])) == ""
+    assert drawn(build_ladder([])) == []
 
 
 def test_the_picture_has_one_line_for_each_step_and_arrows_in_the_right_direction() -> None:
-    lines = render_text(build_ladder(call())).split("\n")
+    lines = drawn(build_ladder(call()))
     assert len(lines) == 4
     assert "192.0.2.1:5060" in lines[0]
     assert "INVITE (SDP) ×2" in lines[1]
@@ -89,14 +94,14 @@ def test_the_picture_has_one_line_for_each_step_and_arrows_in_the_right_directio
 def test_many_participants_become_lines_of_text() -> None:
     hosts = [Endpoint(f"198.51.100.{host}", 5060) for host in range(8)]
     messages = [message(i, "OPTIONS sip:b SIP/2.0", (hosts[i], hosts[i + 1]), branch=f"z9hG4bK{i}") for i in range(7)]
-    lines = render_text(build_ladder(messages)).split("\n")
+    lines = drawn(build_ladder(messages))
     assert len(lines) == 7
     assert all(" → " in line and len(line) <= 100 for line in lines)
 
 
 def test_hostile_text_cannot_steer_the_terminal() -> None:
     hostile = message(0, "SIP/2.0 200 \x1b[2J\u202eKO\x07")
-    text = render_text(build_ladder([hostile]))
-    assert not any(ord(char) < 32 and char != "\n" for char in text)
-    assert "\u202e" not in text
-    assert len(text.split("\n")) == 2
+    lines = drawn(build_ladder([hostile]))
+    assert not any(ord(char) < 32 for line in lines for char in line)
+    assert not any("\u202e" in line for line in lines)
+    assert len(lines) == 2

@@ -7,14 +7,9 @@ from dataclasses import dataclass, replace
 
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint
-from sip_ci.trace.printable import printable
 
 UNKNOWN_PARTICIPANT = "?"
 """Who sent or received a message whose address the trace does not give."""
-
-_COLUMN = 28
-_WIDTH = 100
-_TIME_WIDTH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,51 +92,3 @@ def _names(endpoints: Sequence[Endpoint | None]) -> dict[Endpoint | None, str]:
         endpoint: UNKNOWN_PARTICIPANT if endpoint is None else "local" if endpoint.is_unnamed else str(endpoint)
         for endpoint in dict.fromkeys(endpoints)
     }
-
-
-def render_text(ladder: LadderModel) -> str:
-    """Draw a ladder as plain text, one line per step, at most about 100 columns wide.
-
-    Nothing from the trace can steer a terminal or break a line. Participants stand side by side as long as they fit;
-    more of them become lines of the form `source → destination`.
-    """
-    names = [printable(name) for name in ladder.participants]
-    column = max(_COLUMN, *(len(name) + 2 for name in names)) if names else _COLUMN
-    if not names or _TIME_WIDTH + column * len(names) > _WIDTH + column // 2:
-        lines = [_flat_line(step, names) for step in ladder.steps]
-    else:
-        lines = [" " * _TIME_WIDTH + "".join(name.center(column) for name in names).rstrip()]
-        lines += [_arrow_line(step, len(names), column) for step in ladder.steps]
-    if ladder.omitted:
-        lines.append(f"({ladder.omitted} more)")
-    return "\n".join(lines)
-
-
-def _arrow_line(step: LadderStep, participants: int, column: int) -> str:
-    canvas = ["│" if position % column == column // 2 else " " for position in range(participants * column)]
-    left, right = sorted((step.source * column + column // 2, step.destination * column + column // 2))
-    if left == right:
-        text = " ↺ " + _label(step)
-        canvas[left + 1 : left + 1 + len(text)] = text
-        return _time(step) + "".join(canvas).rstrip()
-    shaft = right - left - 1
-    label = _label(step, shaft - 4)
-    text = f" {label} ".center(shaft - 1, "─")
-    canvas[left + 1 : right] = text + "▶" if step.source < step.destination else "◀" + text
-    return (_time(step) + "".join(canvas)).rstrip()
-
-
-def _flat_line(step: LadderStep, names: Sequence[str]) -> str:
-    return f"{_time(step)}{names[step.source]} → {names[step.destination]}: {_label(step)}"
-
-
-def _label(step: LadderStep, room: int = 200) -> str:
-    repeats = f" ×{step.repeats}" if step.repeats > 1 else ""
-    label = printable(step.label)
-    if len(label) + len(repeats) > room:
-        label = label[: max(room - len(repeats) - 1, 1)] + "…"
-    return label + repeats
-
-
-def _time(step: LadderStep) -> str:
-    return (f"{step.time:8.3f}" if step.time is not None else "").ljust(_TIME_WIDTH)
