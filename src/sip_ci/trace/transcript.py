@@ -10,13 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
 from sip_ci.trace.logs.sngrep import UNKNOWN_END
-from sip_ci.trace.media_table import MediaKind, MediaTable
+from sip_ci.trace.media_streams import media_streams
+from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint
-from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES
 from sip_ci.trace.start_line import decode
 from sip_ci.trace.trace import Trace
 
@@ -89,29 +87,11 @@ def group_by_call(messages: Iterable[SipMessage]) -> dict[str, list[SipMessage]]
 
 def describe_media(media: MediaTable) -> list[str]:
     """One sentence for each RTP stream: addresses, SSRC, payload type, packets, seconds."""
-    rtp = media.kind == MediaKind.RTP
-    if not rtp.any():
-        return []
-    times, types = media.time_ns[rtp], media.payload_type[rtp]
-    columns = (media.source[rtp].astype(np.int64), media.destination[rtp].astype(np.int64), media.ssrc[rtp])
-    keys = np.stack([column.astype(np.int64) for column in columns], axis=1)
-    streams, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    # The shape of the inverse differs between numpy versions.
-    order = np.argsort(place.reshape(-1), kind="stable")
-    bounds = np.searchsorted(place.reshape(-1)[order], np.arange(len(streams) + 1))
-    sentences: list[tuple[int, str]] = []
-    for index, (source, destination, ssrc) in enumerate(streams.tolist()):
-        rows = order[bounds[index] : bounds[index + 1]]
-        seconds = float(times[rows].max() - times[rows].min()) / 1e9
-        payload_type = int(np.bincount(types[rows]).argmax())
-        encoding = STATIC_PAYLOAD_TYPES.get(payload_type)
-        codec = f"payload type {payload_type}" + (f" ({encoding})" if encoding is not None else "")
-        text = (
-            f"RTP {media.endpoints[source]} -> {media.endpoints[destination]} SSRC 0x{ssrc:08x} {codec}, "
-            f"{len(rows)} packets in {seconds:.3f} s"
-        )
-        sentences.append((int(first[index]), text))
-    return [text for _, text in sorted(sentences)]
+    return [
+        f"RTP {stream.source} -> {stream.destination} SSRC 0x{stream.ssrc:08x} payload type {stream.payload_type}"
+        f"{f' ({stream.encoding})' if stream.encoding else ''}, {stream.packets} packets in {stream.seconds:.3f} s"
+        for stream in media_streams(media)
+    ]
 
 
 def _end(endpoint: Endpoint | None) -> str:
