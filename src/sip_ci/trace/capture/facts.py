@@ -53,7 +53,7 @@ class FactsBuilder:
         cut = batch.captured < batch.wire
         truncated = int(cut.sum())
         if truncated and not self._truncated:
-            self._first_truncated = batch.first_frame + int(np.argmax(cut))
+            self._first_truncated = int(batch.frame[np.argmax(cut)])
         self._truncated += truncated
         times = batch.time_ns
         if self._first_ns is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sip_ci.trace.capture.records import CHUNK, PADDING, RecordBatch, gather
+from sip_ci.trace.capture.walk import record_offsets
 from sip_ci.trace.input_stream import InputStream
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
@@ -23,6 +24,7 @@ class _Flavour:
     order: str
     nanoseconds: bool
     record_header: int = 16
+    more_file_header: int = 0
 
 
 _FLAVOURS = {
@@ -33,6 +35,11 @@ _FLAVOURS = {
     # Kuznetzov's patched libpcap: eight more bytes in each record header.
     b"\x34\xcd\xb2\xa1": _Flavour("<", nanoseconds=False, record_header=24),
     b"\xa1\xb2\xcd\x34": _Flavour(">", nanoseconds=False, record_header=24),
+    # Ixia's lcap, of its hardware and of its software: the bytes of all records stand behind the file header.
+    b"\xac\x01\x00\x1c": _Flavour("<", nanoseconds=True, more_file_header=4),
+    b"\x1c\x00\x01\xac": _Flavour(">", nanoseconds=True, more_file_header=4),
+    b"\xab\x01\x00\x1c": _Flavour("<", nanoseconds=False, more_file_header=4),
+    b"\x1c\x00\x01\xab": _Flavour(">", nanoseconds=False, more_file_header=4),
 }
 
 MAGICS = frozenset(_FLAVOURS)
@@ -40,17 +47,14 @@ MAGICS = frozenset(_FLAVOURS)
 
 def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterator[RecordBatch]:
     """Yield the packets; a record that is cut off, lies about its length or is blank ends the reading with a notice."""
-    header = b""
-    while len(header) < FILE_HEADER and (piece := stream.read(FILE_HEADER - len(header))):
-        header += piece
-    if len(header) < FILE_HEADER:
+    header = _read(stream, FILE_HEADER)
+    flavour = _FLAVOURS[header[:4]]
+    if len(header) < FILE_HEADER or len(_read(stream, flavour.more_file_header)) < flavour.more_file_header:
         notices.add(NoticeKind.TRUNCATED_FILE, "The capture ends inside its file header")
         return
-    flavour = _FLAVOURS[header[:4]]
     # The upper bits hold the length of a frame check sequence and reserved fields.
     link = struct.unpack(flavour.order + "I", header[20:24])[0] & 0xFFFF
     layout = np.dtype([(name, flavour.order + "u4") for name in ("seconds", "fraction", "captured", "wire")])
-    length_of = struct.Struct(flavour.order + "I").unpack_from
     unit = 1 if flavour.nanoseconds else 1000
     head = flavour.record_header
     # One empty record of 1970 may be anything; with a second one behind it, this is space that was never written to.
@@ -59,33 +63,32 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
     rest = b""
     while True:
         piece = stream.read(CHUNK)
-        data = rest + piece
-        size = len(data)
-        offsets: list[int] = []
-        position = 0
+        buffer = b"".join((rest, piece, bytes(PADDING)))
+        size = len(buffer) - PADDING
+        where, position = record_offsets(buffer, 0, size, order=flavour.order, length_at=8, header=head)
+        headers = gather(buffer, where, layout)
+        lengths = headers["captured"].astype(np.int64)
         lying = 0
+        if position + 16 <= size:
+            lying = _captured(buffer, position, flavour.order)
         zeros = False
-        while position + head <= size:
-            captured = length_of(data, position + 8)[0]
-            following = position + head + captured
-            if following > size or captured > limits.packet_bytes:
-                if captured > limits.packet_bytes:
-                    lying = captured
-                break
-            if not captured and data[position : position + 2 * head] == nothing[: size - position]:
+        damaged = np.flatnonzero((lengths > limits.packet_bytes) | (lengths == 0))
+        for row in damaged.tolist():
+            begins = int(where[row])
+            if lengths[row]:
+                lying = int(lengths[row])
+            elif buffer[begins : min(begins + 2 * head, size)] == nothing[: size - begins]:
                 # At the end of what was read so far, the next piece has to tell.
-                zeros = position + 2 * head <= size or not piece
-                break
-            offsets.append(position)
-            position = following
-        if offsets:
-            buffer = data + bytes(PADDING)
-            where = np.array(offsets, np.int64)
-            headers = gather(buffer, where, layout)
-            lengths = headers["captured"].astype(np.int64)
+                zeros = begins + 2 * head <= size or not piece
+                lying = 0
+            else:
+                continue
+            where, headers, lengths, position = where[:row], headers[:row], lengths[:row], begins
+            break
+        if len(where):
             yield RecordBatch(
                 buffer=buffer,
-                first_frame=frame,
+                frame=frame + np.arange(len(where), dtype=np.int64),
                 offset=where + head,
                 captured=lengths,
                 wire=np.maximum(headers["wire"].astype(np.int64), lengths),
@@ -93,9 +96,9 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
                 + headers["fraction"].astype(np.int64) * unit,
                 link=np.full(len(where), link, np.int32),
             )
-            frame += len(offsets)
-        rest = data[position:]
-        if lying:
+            frame += len(where)
+        rest = buffer[position:size]
+        if lying > limits.packet_bytes:
             notices.add(
                 NoticeKind.MALFORMED_PACKET,
                 f"A packet record claims {lying} bytes, more than the {limits.packet_bytes} that a packet may have; "
@@ -119,3 +122,15 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
                     frame=frame,
                 )
             return
+
+
+def _captured(buffer: bytes, position: int, order: str) -> int:
+    """The bytes that the record at a position claims to have."""
+    return int(struct.unpack_from(order + "I", buffer, position + 8)[0])
+
+
+def _read(stream: InputStream, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (piece := stream.read(size - len(data))):
+        data += piece
+    return data

@@ -87,7 +87,7 @@ class PcapngReader:
             if rows.offset:
                 yield RecordBatch(
                     buffer=data + bytes(PADDING),
-                    first_frame=self._frame,
+                    frame=self._frame + np.arange(len(rows.offset), dtype=np.int64),
                     offset=np.array(rows.offset, np.int64),
                     captured=np.array(rows.captured, np.int64),
                     wire=np.array(rows.wire, np.int64),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from sip_ci.trace.input_stream import InputStream
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.media_table import MediaKind, RtcpDatagram
 from sip_ci.trace.message import SipMessage
+from sip_ci.trace.message_table import MessageTable
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.observation import Clock, Fidelity, Observation, Position, Transport
 from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
@@ -38,6 +39,7 @@ def has_file_header(head: bytes) -> bool:
     return len(head) >= (pcapng.FILE_HEADER if head[:4] == pcapng.MAGIC else pcap.FILE_HEADER)
 
 
+_MAYBE_FAX = b" udptl"
 _FAX_MEDIA = re.compile(rb"(?:^|\n)m=image ([0-9]{1,5}) udptl", re.IGNORECASE)
 
 
@@ -53,6 +55,10 @@ def read_capture(stream: InputStream, name: str, limits: Limits, notices: Notice
     return reader.trace(name, "pcap", 0)
 
 
+_FEW_MESSAGES = 10_000
+"""Up to here all messages become objects at once, which is simpler for everybody."""
+
+
 class CaptureReader:
     """Turns batches of packets into messages, media rows and facts."""
 
@@ -60,7 +66,7 @@ class CaptureReader:
         self._limits = limits
         self._notices = notices
         self._endpoints = EndpointTable()
-        self._messages: list[SipMessage] = []
+        self._messages = MessageTable(self._endpoints.endpoints)
         self._media = MediaRowsBuilder()
         self._rtcp: list[RtcpDatagram] = []
         self._facts = FactsBuilder(limits, notices)
@@ -81,17 +87,18 @@ class CaptureReader:
 
     def trace(self, name: str, format_name: str, dropped: int) -> Trace:
         """The result."""
-        self._messages.sort(key=_time_of)
-        for index, message in enumerate(self._messages):
-            message.index = index
+        self._messages.sort()
         endpoints = self._endpoints.endpoints
         tls = ((endpoints[client], endpoints[server]) for client, server in self._tcp.tls_connections)
         facts = self._facts.facts(self._tcp.sip_connections, tls, dropped)
         media = self._media.table(tuple(endpoints), self._fax_endpoints(), tuple(self._rtcp))
         return Trace(
-            name, format_name, TraceOrigin.CAPTURE, Clock.ABSOLUTE, tuple(self._messages), media, facts,
+            name, format_name, TraceOrigin.CAPTURE, Clock.ABSOLUTE, self._all_messages(), media, facts,
             self._notices.notices(),
         )  # fmt: skip
+
+    def _all_messages(self) -> Sequence[SipMessage]:
+        return self._messages if len(self._messages) > _FEW_MESSAGES else tuple(self._messages)
 
     # -- UDP in columns -----------------------------------------------------------------------------------------
 
@@ -99,7 +106,7 @@ class CaptureReader:
         if not len(udp.row):
             return
         media = classify(batch.buffer, udp.payload, udp.captured, udp.wire)
-        frame = udp.row + batch.first_frame
+        frame = batch.frame[udp.row]
         time_ns = batch.time_ns[udp.row]
         # Not SIP until looked at: what turns out to be a message leaves the table.
         is_sip = np.zeros(len(udp.row), np.bool_)
@@ -148,12 +155,10 @@ class CaptureReader:
     def _message(
         self, raw: bytes, source: int, destination: int, mark: Mark, transport: Transport, *, cut: bool
     ) -> None:
-        endpoints = self._endpoints.endpoints
-        observation = Observation(
-            mark.time_ns / 1e9, endpoints[source], endpoints[destination], transport, Position(frame=mark.frame),
-            ip_id=mark.ip_id, fragments=mark.fragments,
+        self._messages.add(
+            raw, mark.time_ns, source, destination, mark.frame, -1 if mark.ip_id is None else mark.ip_id,
+            mark.fragments, transport, Fidelity.TRUNCATED if cut else Fidelity.EXACT,
         )  # fmt: skip
-        self._messages.append(SipMessage(raw, observation, Fidelity.TRUNCATED if cut else Fidelity.EXACT))
 
     def _rtcp_datagram(self, time_ns: int, frame: int, source: int, destination: int, data: bytes) -> None:
         if len(self._rtcp) >= self._limits.rtcp_datagrams:
@@ -179,13 +184,12 @@ class CaptureReader:
             tcp.row[interesting].tolist(), tcp.source[interesting].tolist(), tcp.destination[interesting].tolist(),
             tcp.sequence[interesting].tolist(), tcp.flags[interesting].tolist(), tcp.payload[interesting].tolist(),
             tcp.captured[interesting].tolist(), tcp.wire[interesting].tolist(), tcp.ip_id[interesting].tolist(),
-            batch.time_ns[tcp.row[interesting]].tolist(), strict=True,
+            batch.time_ns[tcp.row[interesting]].tolist(), batch.frame[tcp.row[interesting]].tolist(), strict=True,
         )  # fmt: skip
-        for row, source, destination, sequence, flags, payload, captured, wire, ip_id, time_ns in columns:
+        for row, source, destination, sequence, flags, payload, captured, wire, ip_id, time_ns, frame in columns:
             while next_slow < len(slow) and slow[next_slow] < row:
                 self._slow(batch, headers, slow[next_slow])
                 next_slow += 1
-            frame = batch.first_frame + row
             if flags & (SYN | RST | FIN):
                 self._tcp_flags(flags, time_ns, source, destination, frame)
             elif self._tcp.ignores(source, destination):
@@ -207,7 +211,7 @@ class CaptureReader:
             return
         from sip_ci.trace.capture import dissect
 
-        frame = batch.first_frame + row
+        frame = int(batch.frame[row])
         start = int(batch.offset[row])
         end = start + int(batch.captured[row])
         wire = int(batch.wire[row])
@@ -319,11 +323,8 @@ class CaptureReader:
 
         Only the port is compared: behind a NAT, the address in the description is not the one on the wire.
         """
-        ports = {int(match[1]) for message in self._messages for match in _FAX_MEDIA.finditer(message.raw)} - {0}
+        ports = {
+            int(match[1]) for raw in self._messages.raws if _MAYBE_FAX in raw for match in _FAX_MEDIA.finditer(raw)
+        } - {0}
         endpoints = self._endpoints.endpoints
         return np.fromiter((endpoint.port in ports for endpoint in endpoints), np.bool_, len(endpoints))
-
-
-def _time_of(message: SipMessage) -> float:
-    time = message.observation.time
-    return time if time is not None else 0.0

@@ -1,4 +1,4 @@
-"""Packet records as columns: what a container reader hands on, a few mebibytes at a time."""
+"""Packet records as columns: what a container reader hands on, some mebibytes at a time."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class RecordBatch:
 
     buffer: bytes
     """Holds the packets, and `PADDING` zero bytes at its end."""
-    first_frame: int
-    """The 1-based number of the first packet."""
+    frame: npt.NDArray[np.int64]
+    """The 1-based number of the packet in the capture, ascending."""
     offset: npt.NDArray[np.int64]
     """Where in the buffer the packet's first byte is."""
     captured: npt.NDArray[np.int64]
@@ -36,6 +36,13 @@ class RecordBatch:
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    def select(self, rows: npt.NDArray[np.int64]) -> RecordBatch:
+        """The packets at some places, in that order; the buffer is shared."""
+        return RecordBatch(
+            self.buffer, self.frame[rows], self.offset[rows], self.captured[rows], self.wire[rows],
+            self.time_ns[rows], self.link[rows],
+        )  # fmt: skip
 
 
 def gather(buffer: bytes, offsets: npt.NDArray[np.int64], layout: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -1,0 +1,77 @@
+"""Finds where the records of a buffer begin: each says how long it is, so one leads to the next."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import numpy.typing as npt
+
+_ALIKE = 8
+"""Records of one length in a row after which more of them are looked for all at once."""
+_FIRST_GUESS = 64
+
+
+def record_offsets(
+    data: bytes, position: int, size: int, *, order: str, length_at: int, header: int
+) -> tuple[npt.NDArray[np.int64], int]:
+    """The offset of every record that begins at or after `position` and ends at or before `size`.
+
+    A record is `header` bytes and as many more as the 32-bit number in `order` (`<` or `>`) at `length_at` says.
+    Returns the offsets, and the offset behind the last whole record. Lengths are believed as they are: the caller looks
+    at them afterwards, and gives up what follows a lie. Records of one length in a row, as a codec makes them, are
+    verified with one comparison of all.
+    """
+    length_of = struct.Struct(order + "I").unpack_from
+    kind = np.dtype(order + "u4")
+    parts: list[npt.NDArray[np.int64]] = []
+    offsets: list[int] = []
+    append = offsets.append
+    last = size - header
+    before = -1
+    alike = 0
+    while position <= last:
+        length = length_of(data, position + length_at)[0]
+        following = position + header + length
+        if following > size:
+            break
+        append(position)
+        position = following
+        if length != before:
+            before = length
+            alike = 0
+            continue
+        alike += 1
+        if alike >= _ALIKE:
+            alike = 0
+            count = _same_lengths(data, position, size, kind, length_at, length, header + length)
+            if count:
+                parts.append(np.array(offsets, np.int64))
+                parts.append(position + np.arange(count, dtype=np.int64) * (header + length))
+                offsets.clear()
+                position += count * (header + length)
+    parts.append(np.array(offsets, np.int64))
+    return (np.concatenate(parts) if len(parts) > 1 else parts[0]), position
+
+
+def _same_lengths(
+    data: bytes, position: int, size: int, kind: np.dtype[np.uint32], length_at: int, length: int, stride: int
+) -> int:
+    """How many whole records of a length follow in a row.
+
+    Looked for in stretches that double, so that what is looked at in vain is never more than what was found.
+    """
+    possible = (size - position) // stride
+    found = 0
+    guess = _FIRST_GUESS
+    while found < possible:
+        wanted = min(guess, possible - found)
+        where = position + found * stride + length_at
+        lengths: npt.NDArray[np.uint32] = np.ndarray(wanted, kind, data, where, (stride,))
+        other = lengths != length
+        first = int(other.argmax())
+        if other[first]:
+            return found + first
+        found += wanted
+        guess *= 2
+    return found
