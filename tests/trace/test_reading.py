@@ -96,7 +96,7 @@ def test_empty_input() -> None:
     assert len(trace.notices) == 1
 
 
-@pytest.mark.parametrize("head", [b"GMBU", b"PK\x03\x04", b"snoop\0\0\0", b"\x28\xb5\x2f\xfd", b"BZh91AY"])
+@pytest.mark.parametrize("head", [b"GMBU", b"PK\x03\x04", b"PK\x05\x06", b"Rar!\x1a\x07", b"\x04\x22\x4d\x18"])
 def test_foreign_binaries_are_named_not_guessed_at(head: bytes) -> None:
     trace = read_trace(head + bytes(range(256)), "x")
     assert (trace.format, trace.messages) == ("unknown", ())

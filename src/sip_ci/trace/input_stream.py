@@ -1,54 +1,53 @@
-"""The bytes of an input, gzip undone, with the limits held."""
+"""The bytes of an input, compression undone, with the limits held."""
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Callable
 from typing import BinaryIO
 
+from sip_ci.trace.decompression import LONGEST_MAGIC, CompressedStream, compression_of
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.trace import NoticeKind
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
 _STEP = 1 << 20
 
 
 class InputStream:
-    """Reads forward only; what is wrong with the stored bytes becomes a notice and an early end, never an exception."""
+    """Reads forward only; what is wrong with the stored bytes becomes a notice and an early end, never an exception.
+
+    The stream's own `OSError` is the one exception that passes through.
+    """
 
     def __init__(self, stream: BinaryIO, limits: Limits, notices: NoticeLog) -> None:
-        self._stream = stream
-        self._limits = limits
+        self._stored = _StoredBytes(stream, limits, notices)
         self._notices = notices
-        self._stored = 0
-        self._head = b""
-        self._inflater: zlib._Decompress | None = None
-        self._unfolded = 0
-        self._ended = False
-        first = self._read_stored(len(GZIP_MAGIC))
-        self.compressed = first == GZIP_MAGIC
-        """Whether the input is gzip."""
-        if self.compressed:
-            self._pending = first
-            self._inflater = zlib.decompressobj(wbits=31)
-        else:
-            self._head = first
+        self._bytes = _Peekable(self._stored.read)
+        self.layers = 0
+        """How many times the input is compressed."""
+        while compression := compression_of(self._bytes.peek(LONGEST_MAGIC)):
+            if self.layers == limits.compression_layers:
+                notices.add(
+                    NoticeKind.LIMIT, f"The input is compressed more than {limits.compression_layers} times over"
+                )
+                self._bytes = _Peekable(_nothing)
+                break
+            self.layers += 1
+            unfolding = CompressedStream(self._bytes.read, compression, self._damaged)
+            self._bytes = _Peekable(_Bounded(unfolding.read, self._stored, limits, notices).read)
+
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes of the stored input were read."""
+        return self._stored.taken
 
     def peek(self, size: int) -> bytes:
         """The next bytes without consuming them; fewer than `size` only at the end."""
-        while len(self._head) < size:
-            more = self._next(size - len(self._head))
-            if not more:
-                break
-            self._head += more
-        return self._head[:size]
+        return self._bytes.peek(size)
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes, as many as there are at once; empty at the end."""
-        if self._head:
-            taken, self._head = self._head[:size], self._head[size:]
-            return taken
-        return self._next(size)
+        return self._bytes.read(size)
 
     def read_all(self, limit: int) -> bytes:
         """Everything that is left, up to a limit in bytes, which is noted where it cuts."""
@@ -64,63 +63,89 @@ class InputStream:
             self._notices.add(NoticeKind.LIMIT, f"The text is longer than {limit} bytes; the rest was not read")
         return b"".join(pieces)
 
-    def _next(self, size: int) -> bytes:
-        return self._read_stored(size) if self._inflater is None else self._inflate(size)
+    def _damaged(self, what: str) -> None:
+        self._notices.add(NoticeKind.TRUNCATED_FILE, what)
 
-    def _read_stored(self, size: int) -> bytes:
-        allowed = min(size, self._limits.input_bytes - self._stored)
+
+class _Peekable:
+    """Bytes that can be looked at before they are read."""
+
+    def __init__(self, source: Callable[[int], bytes]) -> None:
+        self._source = source
+        self._head = b""
+
+    def peek(self, size: int) -> bytes:
+        while len(self._head) < size:
+            more = self._source(size - len(self._head))
+            if not more:
+                break
+            self._head += more
+        return self._head[:size]
+
+    def read(self, size: int) -> bytes:
+        if self._head:
+            taken, self._head = self._head[:size], self._head[size:]
+            return taken
+        return self._source(size)
+
+
+class _StoredBytes:
+    """The input as it is stored, up to the limit."""
+
+    def __init__(self, stream: BinaryIO, limits: Limits, notices: NoticeLog) -> None:
+        self._stream = stream
+        self._limit = limits.input_bytes
+        self._notices = notices
+        self._ended = False
+        self.taken = 0
+
+    def read(self, size: int) -> bytes:
+        allowed = min(size, self._limit - self.taken)
         if allowed > 0:
             data = self._stream.read(allowed) or b""
-            self._stored += len(data)
+            self.taken += len(data)
             return data
-        if not self._ended and self._stream.read(1):
-            self._notices.add(
-                NoticeKind.LIMIT, f"The input is longer than {self._limits.input_bytes} bytes; the rest was not read"
-            )
-        self._ended = True
-        return b""
-
-    def _inflate(self, size: int) -> bytes:
-        while not self._ended:
-            assert self._inflater is not None
-            if self._inflater.eof:
-                # RFC 1952 §2.2: a gzip file is a series of members; what follows the last may be padding.
-                self._pending = self._inflater.unused_data.lstrip(b"\0") or self._read_stored(_STEP).lstrip(b"\0")
-                if not self._pending:
-                    self._ended = True
-                    break
-                self._inflater = zlib.decompressobj(wbits=31)
-            if not self._pending:
-                self._pending = self._read_stored(1 << 16)
-                if not self._pending:
-                    self._notices.add(NoticeKind.TRUNCATED_FILE, "The compressed input ends in its middle")
-                    break
-            try:
-                data = self._inflater.decompress(self._pending, min(size, _STEP))
-            except zlib.error:
+        if size > 0 and not self._ended:
+            self._ended = True
+            if self._stream.read(1):
                 self._notices.add(
-                    NoticeKind.TRUNCATED_FILE, "The compressed input is damaged; what comes before that was read"
+                    NoticeKind.LIMIT, f"The input is longer than {self._limit} bytes; the rest was not read"
                 )
-                break
-            self._pending = self._inflater.unconsumed_tail
-            if data:
-                self._check_limits(len(data))
-                return data
-        self._ended = True
         return b""
 
-    def _check_limits(self, size: int) -> None:
-        """Count what came out; end the input with a notice where it is more than is allowed."""
+
+class _Bounded:
+    """What comes out of a decompressor, up to the limits of size and of ratio."""
+
+    def __init__(
+        self, source: Callable[[int], bytes], stored: _StoredBytes, limits: Limits, notices: NoticeLog
+    ) -> None:
+        self._source = source
+        self._stored = stored
+        self._limits = limits
+        self._notices = notices
+        self._unfolded = 0
+        self._ended = False
+
+    def read(self, size: int) -> bytes:
+        data = b"" if self._ended else self._source(min(size, _STEP))
+        self._unfolded += len(data)
         limits = self._limits
-        self._unfolded += size
         if self._unfolded > limits.decompressed_bytes:
-            text = f"The compressed input unfolds to more than {limits.decompressed_bytes} bytes"
+            self._end(f"The compressed input unfolds to more than {limits.decompressed_bytes} bytes")
         elif (
             self._unfolded > limits.decompression_grace
-            and self._unfolded > max(self._stored - len(self._pending), 1) * limits.decompression_ratio
+            # Of all layers together: a bomb in a bomb is no more welcome than one.
+            and self._unfolded > max(self._stored.taken, 1) * limits.decompression_ratio
         ):
-            text = f"The compressed input unfolds to more than {limits.decompression_ratio} times its size"
-        else:
-            return
-        self._notices.add(NoticeKind.LIMIT, f"{text}; the rest was not read")
+            self._end(f"The compressed input unfolds to more than {limits.decompression_ratio} times its size")
+        return data
+
+    def _end(self, text: str) -> None:
+        if not self._ended:
+            self._notices.add(NoticeKind.LIMIT, f"{text}; the rest was not read")
         self._ended = True
+
+
+def _nothing(_size: int) -> bytes:
+    return b""

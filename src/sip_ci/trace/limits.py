@@ -13,13 +13,15 @@ GIB = 1024 * MIB
 class Limits:
     """The bounds of reading; each one that cuts something leaves a `Notice` of kind `LIMIT`."""
 
-    input_bytes: int = 2 * GIB
+    input_bytes: int = 16 * GIB
     """Bytes of the input as stored."""
-    decompressed_bytes: int = 4 * GIB
+    decompressed_bytes: int = 64 * GIB
     """Bytes that a compressed input may unfold to."""
     decompression_ratio: int = 200
     """Unfolded bytes per stored byte, looked at once `decompression_grace` bytes have come out."""
     decompression_grace: int = MIB
+    compression_layers: int = 2
+    """How many times over an input may be compressed."""
     text_bytes: int = 512 * MIB
     """Bytes of a text, which is held in memory as a whole."""
     packet_bytes: int = 256 * KIB

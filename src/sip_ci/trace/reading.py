@@ -19,17 +19,24 @@ _FOREIGN = {
     b"TRSNIFF d": "Network General Sniffer",
     b"XCP\0": "NetXray",
     b"\x0a\x0d\x0d\x0a": "pcapng without a byte-order mark",
-    b"PK\x03\x04": "a ZIP archive",
-    b"\x28\xb5\x2f\xfd": "Zstandard compression",
-    b"\xfd7zXZ\0": "xz compression",
-    b"BZh": "bzip2 compression",
     b"\x04\x22\x4d\x18": "LZ4 compression",
+    b"\x1f\x9d": "compression by the old Unix `compress`",
 }
 """What can be named but not read, so that the notice can say what to do."""
 
+_ARCHIVES = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+}
+_TAR_MAGIC = b"ustar"
+_TAR_MAGIC_OFFSET = 257
+"""POSIX.1-1988 "Archive/Interchange File Format": the magic in a member's header."""
+
 
 def read_trace(source: Path | bytes | BinaryIO, name: str, limits: Limits | None = None) -> Trace:
-    """Read a capture or a log, gzip or not.
+    """Read a capture or a log, compressed or not.
 
     Content never raises: what cannot be read is a notice, and an input of no known kind is a `Trace` whose format is
     `unknown` (or `empty`) and which has no messages.
@@ -69,11 +76,25 @@ def _read(stream: BinaryIO, name: str, limits: Limits) -> Trace:
             f"This is {foreign}, which is not read here: convert or unpack it first (captures: editcap -F pcapng)",
         )
         return _nothing(name, "unknown", notices)
+    if (archive := _archive(data)) is not None:
+        notices.add(
+            NoticeKind.UNREADABLE_MEMBER,
+            f"This is {archive} and not a trace: the traces in it are read one by one (`sip-ci analyze` unfolds ZIP "
+            "and tar by itself)",
+        )
+        return _nothing(name, "unknown", notices)
 
     from sip_ci.trace.logs.registry import read_log
 
     trace = read_log(data.read_all(limits.text_bytes), name)
     return _with_notices(trace, notices.notices())
+
+
+def _archive(data: InputStream) -> str | None:
+    head = data.peek(_TAR_MAGIC_OFFSET + len(_TAR_MAGIC))
+    if head[_TAR_MAGIC_OFFSET:] == _TAR_MAGIC:
+        return "a tar archive"
+    return next((label for magic, label in _ARCHIVES.items() if head.startswith(magic)), None)
 
 
 def _nothing(name: str, format_name: str, notices: NoticeLog) -> Trace:
