@@ -34,6 +34,24 @@ class StartLine(NamedTuple):
 
 def looks_like_start_line(data: _Buffer, offset: int = 0) -> bool:
     """Whether a SIP message could begin at `offset`. Looks at one line of bounded length."""
+    return _is_plain(data, offset) or _is_start_line(data, offset)
+
+
+def _is_plain(data: _Buffer, offset: int) -> bool:
+    """Whether a start line of the usual form stands there; most do, and this look is short."""
+    if data[offset : offset + 8] == b"SIP/2.0 ":
+        return data[offset + 8 : offset + 11].isdigit() and data[offset + 11 : offset + 12] == b" "
+    end = data.find(b"\r\n", offset, offset + _CACHED_LENGTH)
+    blank = data.find(b" ", offset, offset + MAX_METHOD)
+    return (
+        offset < blank < end - 8
+        and data[end - 8 : end] == b" SIP/2.0"
+        and data[offset:blank].isalpha()
+        and data.find(b"\n", blank, end) < 0
+    )
+
+
+def _is_start_line(data: _Buffer, offset: int) -> bool:
     line = _line_at(data, offset)
     return line is not None and _split(line) is not None
 

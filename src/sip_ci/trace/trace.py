@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -136,7 +137,7 @@ class Trace:
     """The name of the container or log layout, for example `pcapng` or `sipp`."""
     origin: TraceOrigin
     clock: Clock
-    messages: tuple[SipMessage, ...]
+    messages: Sequence[SipMessage]
     """In order of time where times are known, else in order of appearance; `message.index` is the place here."""
     media: MediaTable = field(default_factory=MediaTable.empty)
     facts: Facts = field(default_factory=Facts)

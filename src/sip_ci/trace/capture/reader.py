@@ -25,7 +25,7 @@ from sip_ci.trace.media_table import MediaKind, RtcpDatagram
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.message_table import MessageTable
 from sip_ci.trace.notice_log import NoticeLog
-from sip_ci.trace.observation import Clock, Fidelity, Observation, Position, Transport
+from sip_ci.trace.observation import Clock, Fidelity, Transport
 from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
 
 MAGICS = pcap.MAGICS | {pcapng.MAGIC}
@@ -39,7 +39,7 @@ def has_file_header(head: bytes) -> bool:
     return len(head) >= (pcapng.FILE_HEADER if head[:4] == pcapng.MAGIC else pcap.FILE_HEADER)
 
 
-_MAYBE_FAX = b" udptl"
+_MAYBE_FAX = b"m=image"
 _FAX_MEDIA = re.compile(rb"(?:^|\n)m=image ([0-9]{1,5}) udptl", re.IGNORECASE)
 
 
