@@ -1,155 +1,90 @@
-"""From the heads of a layout to a trace: framing, addresses, one clock, and what has to be said about it."""
+"""From the messages that were found in a log to a trace, and what has to be said about the rest of the log."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 
 from sip_ci.trace.logs.cleaning import CleanText
-from sip_ci.trace.logs.endpoints import resolve, transport_of
-from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, Framed, find_start, frame, strip_prefix, with_carriage_returns
-from sip_ci.trace.logs.interface import Head, LogLayout, LogText
-from sip_ci.trace.logs.stamps import Stamp, find_leading_stamp, one_clock
-from sip_ci.trace.message import SipMessage
-from sip_ci.trace.observation import Clock, Fidelity, Observation, Position, Transport
+from sip_ci.trace.logs.discovery import MAXIMUM_MESSAGES, Discovery
+from sip_ci.trace.logs.merging import in_order, read_sources, without_twins
+from sip_ci.trace.logs.sources import sources_of
+from sip_ci.trace.observation import Fidelity, Position
 from sip_ci.trace.trace import Facts, Notice, NoticeKind, Trace, TraceOrigin
 
-MAXIMUM_MESSAGES = 1_000_000
-"""How many messages are read from one log."""
 
-_EDGE = 1 << 14
-"""How much of the beginning and end of a log is searched for its first and last dated line, in bytes."""
-
-_NOWHERE = Observation(None, None, None, Transport.UNKNOWN, Position())
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """One message cut out of the text."""
-
-    head: Head
-    line: int
-    framed: Framed
-
-
-def assemble(name: str, layout: LogLayout, clean: CleanText) -> Trace:
-    """Read a text of a known layout."""
-    pieces: list[_Piece] = []
-    unreadable: list[int] = []
-    for head, limit in _with_limits(layout, clean.text):
-        piece = _cut(layout, clean, head, limit)
-        if piece is not None:
-            pieces.append(piece)
-        else:
-            unreadable.append(clean.line_of(head.start))
-        if len(pieces) >= MAXIMUM_MESSAGES:
-            break
-    if all(piece.head.stamp is None for piece in pieces):
-        # The program wrote no times, but what collected its output may have done so.
-        pieces = [_dated(piece, clean) for piece in pieces]
-        first, last = clean.label_stamp(0), clean.label_stamp(len(clean.text))
-    else:
-        first, last = _edges(layout, clean.text, pieces)
-    clock, times = one_clock([first, *(piece.head.stamp for piece in pieces), last])
-    messages = _messages(pieces, times[1:-1], clock)
-    known = [time for time in times if time is not None]
-    steps = sum(1 for before, after in pairwise(known) if after < before - 1)
+def assemble(name: str, texts: Sequence[tuple[CleanText, Discovery]]) -> Trace:
+    """Build the trace of a log from the texts of its programs, each with at least one message."""
+    sources = [source for clean, discovery in texts for source in sources_of(clean, discovery)]
+    clock, parts = read_sources(sources)
+    twins = without_twins(parts) if len(parts) > 1 else 0
+    messages = in_order(parts, clock)
+    for index, message in enumerate(messages):
+        message.index = index
+    known = [time for part in parts for time in part.times if time is not None]
     facts = Facts(
         first_time=min(known, default=None),
         last_time=max(known, default=None),
-        clock_steps=steps,
-        clock_resolution=max((piece.head.stamp.resolution for piece in pieces if piece.head.stamp), default=0.0),
+        clock_steps=sum(part.clock_steps for part in parts),
+        clock_resolution=max(part.resolution for part in parts),
     )
-    return Trace(
-        name, layout.name, layout.origin, clock, messages, facts=facts, notices=tuple(_notices(pieces, unreadable))
-    )
+    layouts = {source.layout.name: source.layout for source in sources}
+    origins = {layout.origin for layout in layouts.values()}
+    origin = TraceOrigin.TEXT if TraceOrigin.TEXT in origins else TraceOrigin.LOG
+    notices = tuple(_notices(texts, twins))
+    return Trace(name, "+".join(layouts), origin, clock, tuple(messages), facts=facts, notices=notices)
 
 
-def _with_limits(layout: LogLayout, text: LogText) -> Iterator[tuple[Head, int]]:
-    """Each head with the offset where its message has ended at the latest."""
-    before: Head | None = None
-    for head in layout.heads(text):
-        if before is not None:
-            yield before, head.start
-        before = head
-    if before is not None:
-        yield before, len(text)
-
-
-def _cut(layout: LogLayout, clean: CleanText, head: Head, limit: int) -> _Piece | None:
-    if head.text is not None:
-        framed = frame(head.text[:MAXIMUM_MESSAGE], head.size, tight=layout.tight, altered=True)
-        return _Piece(head, clean.line_of(head.payload), framed)
-    chunk = clean.text[head.payload : min(limit, head.payload + MAXIMUM_MESSAGE)]
-    chunk = with_carriage_returns(chunk, layout.carriage_return)
-    found = find_start(chunk)
-    if found is None:
-        return None
-    offset, prefix = found
-    line = clean.line_of(head.payload + offset)
-    chunk = chunk[offset:]
-    if layout.terminator is not None:
-        end = layout.terminator.search(chunk)
-        if end is not None:
-            chunk = chunk[: end.start() + 1]
-    if prefix:
-        chunk = strip_prefix(chunk, prefix)
-    altered = clean.altered or bool(prefix) or bool(layout.carriage_return)
-    return _Piece(head, line, frame(chunk, head.size, tight=layout.tight, altered=altered))
-
-
-def _dated(piece: _Piece, clean: CleanText) -> _Piece:
-    return replace(piece, head=replace(piece.head, stamp=clean.label_stamp(piece.head.start)))
-
-
-def _messages(pieces: Sequence[_Piece], times: Sequence[float | None], clock: Clock) -> tuple[SipMessage, ...]:
-    messages = [SipMessage(piece.framed.raw, _NOWHERE, piece.framed.fidelity) for piece in pieces]
-    ends = resolve(messages, [piece.head for piece in pieces])
-    for message, piece, (source, destination), time in zip(messages, pieces, ends, times, strict=True):
-        transport = transport_of(message, piece.head)
-        position = Position(line=piece.line)
-        message.observation = Observation(time, source, destination, transport, position, sent=piece.head.sent)
-    # A clock that was set back says nothing about the order; where it ran, threads may have written out of turn.
-    if clock is not Clock.ORDINAL and None not in times and not _went_back(times):
-        messages.sort(key=lambda message: message.observation.time or 0.0)
-    for index, message in enumerate(messages):
-        message.index = index
-    return tuple(messages)
-
-
-def _went_back(times: Sequence[float | None]) -> bool:
-    known = [time for time in times if time is not None]
-    return any(after < before - 1 for before, after in pairwise(known))
-
-
-def _edges(layout: LogLayout, text: LogText, pieces: Sequence[_Piece]) -> tuple[Stamp | None, Stamp | None]:
-    """The times of the first and last dated line of a program's log: it ran at least that long."""
-    if layout.origin is not TraceOrigin.LOG:
-        return None, None
-    absolute = {piece.head.stamp.absolute for piece in pieces if piece.head.stamp is not None}
-    beginning = text[:_EDGE].split(b"\n")
-    end = text[-_EDGE:].split(b"\n")
-    return _first_stamp(beginning, absolute), _first_stamp(reversed(end[1:] or end), absolute)
-
-
-def _first_stamp(lines: Iterable[bytes], absolute: Set[bool]) -> Stamp | None:
-    """The first time that a line begins with, if the log's messages have times of that kind."""
-    for line in lines:
-        stamp = find_leading_stamp(line[:256])
-        if stamp is not None and stamp.absolute in absolute:
-            return stamp
-    return None
-
-
-def _notices(pieces: Sequence[_Piece], unreadable: Sequence[int]) -> Iterator[Notice]:
-    truncated = [piece for piece in pieces if piece.framed.fidelity is Fidelity.TRUNCATED]
-    if truncated:
-        text = f"Messages in this log are shorter than they say, the first by {truncated[0].framed.missing} bytes"
-        yield Notice(NoticeKind.TRUNCATED_MESSAGE, text, len(truncated), Position(line=truncated[0].line))
+def _notices(texts: Sequence[tuple[CleanText, Discovery]], twins: int) -> Iterator[Notice]:
+    cut_off = [
+        (clean.line_of(piece.claim.start), piece.framed.missing)
+        for clean, discovery in texts
+        for piece in discovery.pieces
+        if piece.framed.fidelity is Fidelity.TRUNCATED
+    ]
+    if cut_off:
+        text = f"Messages in this log are shorter than they say, the first by {cut_off[0][1]} bytes"
+        yield Notice(NoticeKind.TRUNCATED_MESSAGE, text, len(cut_off), Position(line=cut_off[0][0]))
+    unreadable = [clean.line_of(offset) for clean, discovery in texts for offset in discovery.unreadable]
     if unreadable:
         text = "The log announces messages that are not SIP or cannot be read"
         yield Notice(NoticeKind.SKIPPED_TEXT, text, len(unreadable), Position(line=unreadable[0]))
-    if len(pieces) >= MAXIMUM_MESSAGES:
+    strangers = [clean.line_of(offset) for clean, discovery in texts for offset in discovery.unannounced]
+    if strangers:
+        text = "SIP messages stand in this log without a line that says who sent them, and were not read"
+        yield Notice(NoticeKind.SKIPPED_TEXT, text, len(strangers), Position(line=strangers[0]))
+    if twins:
+        text = "Messages were logged by the program that sent them and by the one that received them, and count once"
+        yield Notice(NoticeKind.SKIPPED_TEXT, text, twins)
+    yield from _other_lines(texts)
+    if any(len(discovery.pieces) >= MAXIMUM_MESSAGES for _, discovery in texts):
         text = f"Only the first {MAXIMUM_MESSAGES} messages were read"
-        yield Notice(NoticeKind.LIMIT, text, 1, Position(line=pieces[-1].line))
+        yield Notice(NoticeKind.LIMIT, text, 1)
+
+
+def _other_lines(texts: Sequence[tuple[CleanText, Discovery]]) -> Iterator[Notice]:
+    """How many lines with text belong to no message and no head."""
+    count = 0
+    first: int | None = None
+    for clean, discovery in texts:
+        before = 0
+        for piece in discovery.pieces:
+            count, first = _counted(clean, before, piece.claim.head.start, count, first)
+            before = max(piece.end, before)
+        count, first = _counted(clean, before, len(clean.text), count, first)
+    if count:
+        yield Notice(
+            NoticeKind.OTHER_TEXT, "Lines that belong to no SIP message were left out", count, Position(line=first)
+        )
+
+
+def _counted(clean: CleanText, start: int, end: int, count: int, first: int | None) -> tuple[int, int | None]:
+    if end - start < 3:
+        return count, first
+    gap = clean.text[start:end]
+    rest = gap.strip()
+    # Rulers and the like that only end a message are no lines of their own.
+    if not rest or (len(rest) < 200 and not rest.strip(b"-<>=~|.*_ \t\r\n")):
+        return count, first
+    if first is None:
+        first = clean.line_of(start + gap.index(rest[:1]))
+    return count + rest.count(b"\n") + 1, first

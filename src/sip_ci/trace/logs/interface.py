@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from sip_ci.trace.logs.stamps import Stamp
-from sip_ci.trace.observation import Endpoint, Transport
+from sip_ci.trace.observation import Endpoint, Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
 
 LogText: TypeAlias = bytes | mmap.mmap
@@ -39,6 +39,10 @@ class Head:
 
     It begins in the line of `payload`. None for a message that stands in the log as one piece.
     """
+    fidelity: Fidelity | None = None
+    """How close `text` is to the wire, where the layout knows that; None where its line ends say it."""
+    end: int | None = None
+    """Offset behind the record, where the layout knows that: what follows belongs to no message of it."""
 
 
 class LogLayout(Protocol):

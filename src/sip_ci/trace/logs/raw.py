@@ -40,21 +40,23 @@ class RawLayout:
         """Every start line that a header line follows, except those inside the body of another message."""
         opaque_until = -1
         for line in _lines_with_version(text):
-            if line < opaque_until:
-                continue
-            end = next_line(text, line)
-            if end - line > _LONGEST_START_LINE:
-                continue
-            start = find_start(text[line:end])
-            if start is None or start[0] != 0:
-                continue
-            following = text[end : end + 512]
-            label = label_shape(start[1].rstrip(b" \t")).match(following)
-            following = following[label.end() :] if label is not None else following
-            if _HEADER.match(following) is None and (line != 0 or start[1].strip()):
-                continue
-            yield Head(line, line)
-            opaque_until = _end_of_opaque_body(text, line)
+            if line >= opaque_until and begins_message(text, line):
+                yield Head(line, line)
+                opaque_until = _end_of_opaque_body(text, line)
+
+
+def begins_message(text: LogText, line: int) -> bool:
+    """Whether a start line stands at an offset where a line begins, and a header line below it."""
+    end = next_line(text, line)
+    if end - line > _LONGEST_START_LINE:
+        return False
+    start = find_start(text[line:end])
+    if start is None or start[0] != 0:
+        return False
+    following = text[end : end + 512]
+    label = label_shape(start[1].rstrip(b" \t")).match(following)
+    following = following[label.end() :] if label is not None else following
+    return _HEADER.match(following) is not None or (line == 0 and not start[1].strip())
 
 
 def _lines_with_version(text: LogText) -> Iterator[int]:
