@@ -7,6 +7,7 @@ import importlib
 from pathlib import Path
 
 from sip_ci.service.wire import AnalysisContext
+from sip_ci.trace.limits import Limits
 from sip_ci.trace.reading import read_trace
 from sip_ci_server.engine.analysis import analyze
 from sip_ci_server.engine.checks.registry import all_checks
@@ -23,7 +24,7 @@ class UnreadableInputError(Exception):
     """Raised for an input in which nothing could be read; its text says what was found and expected."""
 
 
-def analyze_input(source: Path | str, name: str, context: AnalysisContext) -> bytes:
+def analyze_input(source: Path | str, name: str, context: AnalysisContext, limits: Limits | None = None) -> bytes:
     """Read one input, a file or the text of a trace itself, and return the JSON of its AnalysisResponse.
 
     Raises:
@@ -33,17 +34,17 @@ def analyze_input(source: Path | str, name: str, context: AnalysisContext) -> by
     # them again and again takes longer than the analysis itself.
     gc.disable()
     try:
-        return _analyze(source, name, context)
+        return _analyze(source, name, context, limits)
     finally:
         gc.enable()
 
 
-def _analyze(source: Path | str, name: str, context: AnalysisContext) -> bytes:
-    trace = read_trace(source.encode("utf-8") if isinstance(source, str) else source, name)
+def _analyze(source: Path | str, name: str, context: AnalysisContext, limits: Limits | None) -> bytes:
+    trace = read_trace(source.encode("utf-8") if isinstance(source, str) else source, name, limits)
     if trace.format in _UNREADABLE_FORMATS:
         found = trace.notices[0].text if trace.notices else "The input holds nothing that is known here"
         raise UnreadableInputError(
-            f"{found}; expected a pcap or pcapng capture (gzip of either too), raw SIP messages, or a log of "
+            f"{found}; expected a pcap or pcapng capture (compressed ones too), raw SIP messages, or a log of "
             "sngrep, SIPp, Asterisk, FreeSWITCH or another known program"
         )
     return analyze(trace, context).model_dump_json().encode()

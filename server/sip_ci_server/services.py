@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
+from sip_ci.trace.limits import Limits
 from sip_ci_server.accounts.interface import Accounts
 from sip_ci_server.api.telemetry import Telemetry
 from sip_ci_server.fetching import Fetcher, FetchPolicy
 from sip_ci_server.inputs import Inputs
 from sip_ci_server.settings import ServerSettings
 from sip_ci_server.storage.captures import CaptureStore
-from sip_ci_server.workers import AnalysisRunner, ProcessWorkers
+from sip_ci_server.workers import AnalysisRunner, ProcessWorkers, analyze_in_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ def open_services(settings: ServerSettings, workers: ProcessWorkers) -> Services
         captures = CaptureStore(
             settings.captures_dir, timedelta(seconds=settings.capture_ttl), settings.capture_store_bytes
         )
+    limits = Limits(input_bytes=settings.capture_bytes)
     policy = FetchPolicy(
         allow_http=settings.allow_http,
         ports=settings.fetch_ports,
@@ -46,7 +49,7 @@ def open_services(settings: ServerSettings, workers: ProcessWorkers) -> Services
     return Services(
         settings=settings,
         accounts=open_accounts(settings),
-        runner=AnalysisRunner(workers, capacity=settings.workers + settings.queue),
+        runner=AnalysisRunner(workers, settings.workers + settings.queue, partial(analyze_in_worker, limits=limits)),
         inputs=Inputs(Fetcher(policy), captures, settings.roots, settings.capture_bytes),
         captures=captures,
     )

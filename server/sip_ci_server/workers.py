@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from sip_ci.service.wire import AnalysisContext
+from sip_ci.trace.limits import Limits
 from sip_ci_server.worker_process import WorkerCrashedError, WorkerProcess
 
 P = ParamSpec("P")
@@ -75,11 +76,12 @@ def _start_quietly(worker: WorkerProcess) -> None:
         return  # The first call tries again, and reports.
 
 
-def _analyze_in_worker(source: Path | str, name: str, context: AnalysisContext) -> bytes:
+def analyze_in_worker(source: Path | str, name: str, context: AnalysisContext, limits: Limits | None = None) -> bytes:
+    """Call `analysis_job.analyze_input` in a process that may load the engine."""
     # Imported in the worker only: the API never loads the engine.
     from sip_ci_server.analysis_job import analyze_input
 
-    return analyze_input(source, name, context)
+    return analyze_input(source, name, context, limits)
 
 
 class OverloadedError(Exception):
@@ -93,7 +95,7 @@ class AnalysisRunner:
         self,
         executor: Executor,
         capacity: int,
-        function: Callable[[Path | str, str, AnalysisContext], bytes] = _analyze_in_worker,
+        function: Callable[[Path | str, str, AnalysisContext], bytes] = analyze_in_worker,
     ) -> None:
         self._executor = executor
         self._capacity = capacity

@@ -150,7 +150,7 @@ OPTIONS: tuple[Option, ...] = (
         "max-input-bytes",
         Kind.BYTES,
         "The largest input that is analysed.",
-        "2147483648",
+        "17179869184",
     ),
     Option(
         "color",

@@ -156,8 +156,8 @@ class FileSettings(BaseModel):
     timeout: Annotated[float, Field(gt=0, le=86400)] = Field(
         default=600.0, description="How long the analysis of all inputs may take, in seconds."
     )
-    max_input_bytes: Annotated[int, Field(gt=0)] = Field(
-        default=2 * 1024**3, description="The largest input that is analysed, in bytes."
+    max_input_bytes: Annotated[int, Field(gt=0, le=2**50)] = Field(
+        default=16 * 1024**3, description="The largest input that is analysed, in bytes."
     )
     color: Annotated[ColorChoice, AnyCase] = Field(default=ColorChoice.AUTO, description="Colour in the text report.")
     log_level: Annotated[LogLevel, AnyCase] = Field(

@@ -55,6 +55,10 @@ class EmbeddedServer:
     """The folders below which the server may open captures."""
     timeout: float = _START_TIMEOUT
     """Seconds to get ready in."""
+    input_bytes: int | None = None
+    """The largest input that the server takes; None is its own default."""
+    analysis_timeout: float | None = None
+    """Seconds that the server may spend on one input; None is its own default."""
     key: SecretStr = field(default_factory=lambda: SecretStr("sips_" + secrets.token_hex(18)))
     _process: subprocess.Popen[bytes] | None = None
     _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -82,6 +86,10 @@ class EmbeddedServer:
         # -P: without it `-m` would put the current folder, a pull request's own tree, in front of the installed code.
         command = [sys.executable, "-P", "-m", "sip_ci_server", "serve", "--host", "127.0.0.1", "--port", "0"]
         command += ["--port-file", str(self._port_file), "--die-with-parent", "--scratch", str(folder)]
+        if self.input_bytes is not None:
+            command += ["--capture-bytes", str(self.input_bytes)]
+        if self.analysis_timeout is not None:
+            command += ["--analysis-timeout", str(self.analysis_timeout)]
         for root in self.file_roots:
             command += ["--root", str(root)]
         atexit.register(self.stop)

@@ -83,7 +83,7 @@ def analyze_all(
 @contextlib.contextmanager
 def _open(access: ServerAccess, files: Sequence[TraceFile], workspace: Path, deadline: Deadline) -> Iterator[Submitter]:
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(EmbeddedServer(_file_roots(files, workspace))) if access.url is None else None
+        server = stack.enter_context(_embedded(access, files, workspace)) if access.url is None else None
         # Imported while the child is getting ready: they take as long to load as a small analysis.
         from sip_ci.service.client import AnalysisClient
         from sip_ci.service.submission import Submitter, choose_route
@@ -98,6 +98,12 @@ def _open(access: ServerAccess, files: Sequence[TraceFile], workspace: Path, dea
         route = choose_route(client, bundled=access.url is None)
         logger.info("analysing with %s (%s)", access.url or "the bundled server", route.value)
         yield Submitter(client, route, access.context, access.maximum_bytes)
+
+
+def _embedded(access: ServerAccess, files: Sequence[TraceFile], workspace: Path) -> EmbeddedServer:
+    return EmbeddedServer(
+        _file_roots(files, workspace), input_bytes=access.maximum_bytes, analysis_timeout=access.timeout
+    )
 
 
 def _remote(access: ServerAccess, url: str, deadline: Deadline) -> Transport:

@@ -13,6 +13,7 @@ from sip_ci.results import InputResult
 from sip_ci.service.client import AnalysisClient, RequestRefusedError
 from sip_ci.service.translation import InputAnalysis, Part, translate
 from sip_ci.service.wire import MAXIMUM_TRACE_BYTES, AnalysisContext, AnalyzeRequest
+from sip_ci.trace.decompression import LONGEST_MAGIC, compression_of
 from sip_ci.trace.printable import printable
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,9 @@ _MAXIMUM_FAILURES = 3
 _BINARY_MAGICS = (
     b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4",  # pcap, microseconds
     b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d",  # pcap, nanoseconds
+    b"\x34\xcd\xb2\xa1", b"\xa1\xb2\xcd\x34",  # pcap, Kuznetzov's patched libpcap
     b"\x0a\x0d\x0d\x0a",  # pcapng section header
-    b"\x1f\x8b",  # gzip
+    b"snoop\0\0\0",
 )  # fmt: skip
 
 
@@ -113,7 +115,7 @@ class Submitter:
         # Reading captures needs numpy and dpkt, which no other route loads.
         from sip_ci.service.transcribing import transcribe
 
-        chunks = transcribe(file)
+        chunks = transcribe(file, self.maximum_bytes)
         parts = [
             Part(self.client.analyze(AnalyzeRequest(trace=chunk.text, context=self.context), file.name), chunk)
             for chunk in chunks.pieces
@@ -145,7 +147,8 @@ def _may_be_no_trace(file: TraceFile) -> bool:
 
 def _has_binary_magic(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(4).startswith(_BINARY_MAGICS)
+        head = file.read(LONGEST_MAGIC)
+    return head.startswith(_BINARY_MAGICS) or compression_of(head) is not None
 
 
 def _read_text(path: Path) -> str | None:

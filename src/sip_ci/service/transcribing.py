@@ -7,22 +7,27 @@ from collections.abc import Iterator
 from sip_ci.errors import InputError
 from sip_ci.inputs import TraceFile
 from sip_ci.service.chunks import Block, Chunks, split
+from sip_ci.trace.limits import Limits
 from sip_ci.trace.reading import read_trace
 from sip_ci.trace.redact import Redactor
 from sip_ci.trace.trace import Trace
 from sip_ci.trace.transcript import describe_media, render_message
 
 
-def transcribe(file: TraceFile) -> Chunks:
+def transcribe(file: TraceFile, maximum_bytes: int = Limits().input_bytes) -> Chunks:
     """Read a capture or a log and write it out in parts that the API takes.
 
     Credentials, keys and identities are masked: what leaves this machine is what a diagnosis needs.
+
+    Args:
+        file: The input.
+        maximum_bytes: How many of its bytes are read.
 
     Raises:
         InputError: The input holds no SIP message.
         OSError: The file cannot be read.
     """
-    trace = read_trace(file.path, file.name)
+    trace = read_trace(file.path, file.name, Limits(input_bytes=maximum_bytes))
     if not trace.messages:
         reasons = "; ".join(notice.text for notice in trace.notices[:3])
         raise InputError(f"holds no SIP message{f': {reasons}' if reasons else ''}")
