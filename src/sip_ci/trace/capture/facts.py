@@ -7,7 +7,6 @@ from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
 
-from sip_ci.trace.capture.columns import HeaderColumns
 from sip_ci.trace.capture.packets import PROTOCOL_TCP, PROTOCOL_UDP, Unreachable, endpoints_of
 from sip_ci.trace.capture.records import RecordBatch
 from sip_ci.trace.capture.tcp import ACK, FIN, RST, SIP_PORTS, SYN
@@ -47,7 +46,7 @@ class FactsBuilder:
         self._tcp_events: list[tuple[TcpEvent, frozenset[int]]] = []
         self._icmp_errors: list[IcmpError] = []
 
-    def batch(self, batch: RecordBatch, headers: HeaderColumns) -> None:
+    def batch(self, batch: RecordBatch) -> None:
         """Count the packets of a batch."""
         self._packets += len(batch)
         cut = batch.captured < batch.wire
@@ -65,8 +64,11 @@ class FactsBuilder:
         self._last_ns = int(times[-1])
         self._lowest_ns = min(self._lowest_ns, int(times.min()))
         self._highest_ns = max(self._highest_ns, int(times.max()))
-        self._pairs_v4.update(headers.pairs_v4.tolist())
-        self._pairs_v6.update(headers.pairs_v6.tolist())
+
+    def pairs(self, pairs_v4: Iterable[int], pairs_v6: Iterable[bytes] = ()) -> None:
+        """Note pairs of hosts: (source << 32 | destination) of IPv4, and 32 bytes of IPv6 without trailing zeros."""
+        self._pairs_v4.update(pairs_v4)
+        self._pairs_v6.update(pairs_v6)
         if len(self._pairs_v4) + len(self._pairs_v6) > self._limits.host_pairs:
             self._notices.add(NoticeKind.LIMIT, f"There are more than {self._limits.host_pairs} pairs of hosts")
             for pairs in (self._pairs_v4, self._pairs_v6):

@@ -17,6 +17,7 @@ from sip_ci.trace.capture.fragments import FragmentReassembler
 from sip_ci.trace.capture.framing import Mark
 from sip_ci.trace.capture.media_rows import MediaRows, MediaRowsBuilder
 from sip_ci.trace.capture.packets import IpPacket, MalformedPacketError
+from sip_ci.trace.capture.plain_rtp import PlainRtp
 from sip_ci.trace.capture.records import PADDING, RecordBatch
 from sip_ci.trace.capture.tcp import FIN, RST, SYN, TcpReassembler
 from sip_ci.trace.input_stream import InputStream
@@ -68,6 +69,7 @@ class CaptureReader:
         self._endpoints = EndpointTable()
         self._messages = MessageTable(self._endpoints.endpoints)
         self._media = MediaRowsBuilder()
+        self._plain_rtp = PlainRtp(self._endpoints)
         self._rtcp: list[RtcpDatagram] = []
         self._facts = FactsBuilder(limits, notices)
         self._fragments = FragmentReassembler(limits, notices)
@@ -77,13 +79,25 @@ class CaptureReader:
     def read(self, batches: Iterator[RecordBatch]) -> None:
         """Take all packets."""
         for batch in batches:
-            headers = decode_headers(batch, self._endpoints)
-            self._facts.batch(batch, headers)
-            self._udp_columns(batch, headers.udp)
-            self._in_order(batch, headers)
-            self._flush_slow_media()
+            self._facts.batch(batch)
+            rows, others = self._plain_rtp.take(batch)
+            if rows is not None:
+                self._media.add(rows)
+                self._facts.pairs(self._plain_rtp.new_pairs)
+            if others is not None:
+                batch = batch.select(others)
+            if len(batch):
+                self._batch(batch)
         self._tcp.finish()
         self._fragments.finish()
+
+    def _batch(self, batch: RecordBatch) -> None:
+        """Take packets of any kind."""
+        headers = decode_headers(batch, self._endpoints)
+        self._facts.pairs(headers.pairs_v4.tolist(), headers.pairs_v6.tolist())
+        self._udp_columns(batch, headers.udp)
+        self._in_order(batch, headers)
+        self._flush_slow_media()
 
     def trace(self, name: str, format_name: str, dropped: int) -> Trace:
         """The result."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 PADDING = 64
 """Zero bytes behind the last record of a buffer, so that headers can be gathered without looking at lengths first."""
 
-CHUNK = 4 << 20
+CHUNK = 2 << 20
 """Bytes that container readers ask for at once."""
 
 

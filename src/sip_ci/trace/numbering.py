@@ -1,0 +1,135 @@
+"""Small numbers for pairs of large ones, a whole column at a time."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.int32]
+
+_SMALLEST = 1 << 12
+_ROOM = 4
+"""Slots for each number at least, so that few of them are shared."""
+
+
+class PairNumbers:
+    """Gives each pair of 64-bit values a number, from 0 in order of first appearance.
+
+    A hash table in arrays: looking up a column takes a few operations on whole columns, and only pairs that are new
+    are taken one at a time. The hash is seeded, so that nobody can make keys that all share a slot.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is the greatest count of numbers; a pair beyond it gets -1."""
+        self._limit = limit
+        self._first = np.zeros(_SMALLEST // _ROOM, np.uint64)
+        self._second = np.zeros(_SMALLEST // _ROOM, np.uint64)
+        self._count = 0
+        self._factors = [np.uint64(secrets.randbits(64) | 1) for _ in range(3)]
+        self._slots = np.full(_SMALLEST, -1, np.int32)
+        self.refused = 0
+        """How many elements of columns got no number."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def first(self) -> Keys:
+        """The first value of each pair, by number."""
+        return self._first[: self._count]
+
+    @property
+    def second(self) -> Keys:
+        """The second value of each pair, by number."""
+        return self._second[: self._count]
+
+    def numbers(self, first: Keys, second: Keys) -> Numbers:
+        """The number of each pair; new pairs get the next ones."""
+        place = self._places(first, second)
+        found = self._slots[place]
+        wrong = (self._first[found] != first) | (self._second[found] != second) | (found < 0)
+        if not wrong.any():
+            return found
+        rows = np.flatnonzero(wrong)
+        found[rows] = self._probed(first[rows], second[rows], place[rows])
+        return found
+
+    def _places(self, first: Keys, second: Keys) -> npt.NDArray[np.int64]:
+        mixed = first * self._factors[0]
+        mixed ^= second * self._factors[1]
+        mixed ^= mixed >> np.uint64(32)
+        mixed *= self._factors[2]
+        bits = len(self._slots).bit_length() - 1
+        return (mixed >> np.uint64(64 - bits)).astype(np.int64)
+
+    def _probed(self, first: Keys, second: Keys, place: npt.NDArray[np.int64]) -> Numbers:
+        """The numbers of pairs that are not in their own slot: in one of the next, or nowhere yet."""
+        result = np.full(len(first), -1, np.int32)
+        waiting = np.arange(len(first))
+        new: list[npt.NDArray[np.int64]] = []
+        while len(waiting):
+            found = self._slots[place]
+            empty = found < 0
+            if empty.any():
+                new.append(waiting[empty])
+            same = ~empty & (self._first[found] == first[waiting]) & (self._second[found] == second[waiting])
+            result[waiting[same]] = found[same]
+            other = ~(empty | same)
+            waiting = waiting[other]
+            place = (place[other] + 1) & (len(self._slots) - 1)
+        if new:
+            rows = np.sort(np.concatenate(new))
+            result[rows] = self._added(first[rows], second[rows])
+        return result
+
+    def _added(self, first: Keys, second: Keys) -> Numbers:
+        """The numbers of pairs that the table does not hold; there may be several of each."""
+        begins = self._count
+        known: dict[tuple[int, int], int] = {}
+        numbers = np.full(len(first), -1, np.int32)
+        for row, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
+            number = known.get(pair)
+            if number is None:
+                number = known[pair] = begins + len(known) if begins + len(known) < self._limit else -1
+                if number < 0:
+                    known.pop(pair)
+                    self.refused += 1
+                    continue
+            numbers[row] = number
+        pairs = list(known)
+        self._store(np.array([pair[0] for pair in pairs], np.uint64), np.array([pair[1] for pair in pairs], np.uint64))
+        return numbers
+
+    def _store(self, first: Keys, second: Keys) -> None:
+        begins = self._count
+        self._count += len(first)
+        if self._count > len(self._first):
+            size = max(2 * len(self._first), self._count)
+            for name in ("_first", "_second"):
+                grown = np.zeros(size, np.uint64)
+                grown[:begins] = getattr(self, name)[:begins]
+                setattr(self, name, grown)
+        self._first[begins : self._count] = first
+        self._second[begins : self._count] = second
+        if self._count * _ROOM > len(self._slots):
+            slots = len(self._slots)
+            while slots < self._count * 2 * _ROOM:
+                slots *= 2
+            self._slots = np.full(slots, -1, np.int32)
+            begins = 0
+        self._insert(begins)
+
+    def _insert(self, begins: int) -> None:
+        """Enter the numbers from `begins` on into the slots."""
+        waiting = np.arange(begins, self._count, dtype=np.int32)
+        place = self._places(self._first[begins : self._count], self._second[begins : self._count])
+        while len(waiting):
+            free = self._slots[place] < 0
+            # Of several that want one slot, one gets it; the others see so on their next look.
+            self._slots[place[free]] = waiting[free]
+            left = self._slots[place] != waiting
+            waiting = waiting[left]
+            place = (place[left] + 1) & (len(self._slots) - 1)
