@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "server")]
 
 from sip_ci.catalogue import write_catalogue  # noqa: E402 - the checkout comes before an installed copy
 from sip_ci.config.settings import config_schema  # noqa: E402
+from sip_ci.convert.json_models import json_schema as trace_schema  # noqa: E402
 from sip_ci.report.json_models import json_schema  # noqa: E402
 from sip_ci_server.engine.checks.registry import all_checks  # noqa: E402
 from sip_ci_server.engine.knowledge.pages import card, index, page  # noqa: E402
@@ -23,6 +24,7 @@ PAGES = Path("docs/checks")
 SCHEMAS: dict[Path, Callable[[], dict[str, Any]]] = {
     Path("docs/schemas/config.schema.json"): config_schema,
     Path("docs/schemas/report.schema.json"): json_schema,
+    Path("docs/schemas/trace.schema.json"): trace_schema,
 }
 
 

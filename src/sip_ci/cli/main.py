@@ -37,6 +37,7 @@ EXIT_CODES = {
 
 _COMMANDS = {
     "analyze": ("sip_ci.cli.analyze:analyze", "Diagnose traces, write reports, and gate the build."),
+    "convert": ("sip_ci.cli.convert:convert", "Write traces as a transcript, a capture, JSON, or a ladder."),
     "checks": ("sip_ci.cli.checks:checks", "List the checks, or explain one."),
     "config": ("sip_ci.cli.config:config", "Show and check the configuration."),
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from sip_ci.errors import UsageError
+from sip_ci.whole_file import whole_file
 
 STANDARD_OUTPUT = "-"
 
@@ -32,7 +32,8 @@ def write_report(text: str, destination: str, workspace: Path) -> None:
     try:
         _refuse_escape(target, destination, workspace)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, content)
+        with whole_file(target) as stream:
+            stream.write(content)
     except OSError as error:
         raise UsageError(f"cannot write the report {destination}: {error.strerror or error}") from error
     except RuntimeError as error:
@@ -46,21 +47,3 @@ def _refuse_escape(target: Path, destination: str, workspace: Path) -> None:
     inside = lexical.is_relative_to(os.path.abspath(workspace))  # noqa: PTH100
     if inside and not target.resolve().is_relative_to(workspace.resolve()):
         raise UsageError(f"cannot write the report {destination}: a symbolic link leads out of the workspace")
-
-
-def _replace(target: Path, content: bytes) -> None:
-    real = target.resolve()
-    if real.exists() and not real.is_file():
-        # A pipe or /dev/stderr is written to, not replaced; a folder refuses.
-        real.write_bytes(content)
-        return
-    handle, temporary = tempfile.mkstemp(prefix=".sip-ci-", suffix=".tmp", dir=real.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        # mkstemp makes files that only the owner reads; the next step of a CI job may be somebody else.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(real)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
