@@ -31,7 +31,6 @@ DECODE_AS = {"heplify__sip_ipv4_tcp_fragmented.pcap": "tcp.port==6060,sip"}
 """SIP on a port where tshark does not look for it in TCP; we look everywhere."""
 
 UNREAD = {
-    "heplify__sip_sctp.pcap": "SIP over SCTP is not read; a notice says so",
     "sipnab__rtsp-packets.cap": "a Network Monitor file, which is not read; a notice says so",
 }
 
@@ -81,6 +80,7 @@ def theirs(path: Path) -> tuple[list[str], list[str]]:
     command = ["tshark", "-n", "-r", str(path), "-Y", "sip", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=|"]
     command += [part for name in fields for part in ("-e", name)]
     command += ["--enable-heuristic", "rtp_udp", "-z", "rtp,streams"]
+    command += ["-o", "esp.enable_null_encryption_decode_heuristic:TRUE"]
     if path.name in DECODE_AS:
         command += ["-d", DECODE_AS[path.name]]
     run = subprocess.run(command, capture_output=True, text=True, errors="surrogateescape", check=False)

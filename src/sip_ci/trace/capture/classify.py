@@ -24,6 +24,12 @@ _HEADER = np.dtype(
 _MAY_START_SIP = np.zeros(256, np.bool_)
 _MAY_START_SIP[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!%*_+`'~-\r\n")] = True
 
+# HEP of version 2, and the channels of TURN (RFC 8656 §12) carry messages and media too; HEP 3 begins with a letter.
+_MAY_CARRY = np.zeros(256, np.bool_)
+_MAY_CARRY[[0x02, *range(0x40, 0x50)]] = True
+# TURN: binding a channel to a peer, and data without a channel in either direction.
+_TURN = (0x0009, 0x0016, 0x0017)
+
 _STUN_COOKIE = 0x2112A442
 # Binding and shared-secret requests, responses and errors: what there was before the magic cookie (RFC 3489 §11.1).
 _CLASSIC_STUN = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
@@ -46,8 +52,12 @@ class MediaColumns:
         self.ssrc = np.where(rtp, header["ssrc"], np.where(kind == MediaKind.RTCP, header["timestamp"], 0)).astype(
             np.uint32
         )
-        self.maybe_sip = (kind == MediaKind.OTHER) & _MAY_START_SIP[header["first"]] & (captured >= 8)
-        """Whether the payload may be SIP; `sip_start` decides."""
+        first = header["first"]
+        turn = (kind == MediaKind.STUN) & (first == 0) & np.isin(second, _TURN)
+        self.maybe_sip = (
+            (kind == MediaKind.OTHER) & (_MAY_START_SIP[first] | _MAY_CARRY[first]) & (captured >= 8)
+        ) | turn
+        """Whether the payload may be SIP, or carry it or media; `sip_ci.trace.capture.datagrams` decides."""
 
 
 def classify(

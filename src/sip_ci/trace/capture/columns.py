@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from sip_ci.trace.capture.endpoints import EndpointTable
 from sip_ci.trace.capture.records import RecordBatch, gather
+from sip_ci.trace.capture.udp_tunnels import may_be_tunnel
 
 LINK_NULL = 0
 LINK_ETHERNET = 1
 LINK_RAW = frozenset({12, 14, 101, 228, 229})
 LINK_LOOP = 108
+LINK_LOOPBACK = frozenset({LINK_NULL, LINK_LOOP})
 LINK_COOKED = 113
 LINK_COOKED_2 = 276
 
@@ -27,14 +29,11 @@ ETHERTYPE_IPV6 = 0x86DD
 _VLAN_TYPES = (0x8100, 0x88A8, 0x9100, 0x9200)
 _VLAN_TAGS = 4
 
-GTP_PORT = 2152
-"""GTP-U (3GPP TS 29.281): packets of mobile phones inside UDP."""
-
 PROTOCOL_TCP = 6
 PROTOCOL_UDP = 17
 
 # The address family of IPv6 differs between the systems that write loopback captures.
-_LOOPBACK_FAMILIES = {2: ETHERTYPE_IPV4, 10: ETHERTYPE_IPV6, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
+LOOPBACK_FAMILIES = {2: ETHERTYPE_IPV4, 10: ETHERTYPE_IPV6, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
 
 _U2 = np.dtype([("value", ">u2")])
 _U4 = np.dtype([("value", ">u4")])
@@ -141,12 +140,12 @@ def decode_link(batch: RecordBatch) -> LinkColumns:
             version = _bytes(batch.buffer)[start] >> 4
             kind = np.where(version == 4, ETHERTYPE_IPV4, np.where(version == 6, ETHERTYPE_IPV6, 0)).astype(np.int32)
             network = start
-        elif link in (LINK_NULL, LINK_LOOP):
+        elif link in LINK_LOOPBACK:
             family = gather(batch.buffer, start, _U4)["value"].astype(np.int64)
             # The family is in the byte order of the machine that captured; its number is small either way.
             family = np.where(family > 0xFFFF, family >> 24, family)
             kind = np.zeros(len(rows), np.int32)
-            for number, meaning in _LOOPBACK_FAMILIES.items():
+            for number, meaning in LOOPBACK_FAMILIES.items():
                 kind[family == number] = meaning
             network = start + 4
         else:
@@ -271,11 +270,9 @@ def _udp(batch: RecordBatch, network: _Network, endpoints: EndpointTable) -> tup
     mask = (network.protocol == PROTOCOL_UDP) & (network.transport + 8 <= network.captured_end)
     start = network.transport[mask]
     header = gather(batch.buffer, start, _UDP)
-    tunnel = (header["source"] == GTP_PORT) | (header["destination"] == GTP_PORT)
-    if tunnel.any():
-        # Version 1 of the protocol, and a packet in it (TS 29.281 §5.1, §6.1).
-        flags = _bytes(batch.buffer)[start + 8]
-        tunnel &= (flags >> 5 == 1) & (_bytes(batch.buffer)[start + 9] == 0xFF)
+    tunnel = may_be_tunnel(
+        batch.buffer, header["source"], header["destination"], start + 8, network.captured_end[mask] - start - 8
+    )
     tunnels = network.row[mask][tunnel]
     if len(tunnels):
         mask[mask] = ~tunnel

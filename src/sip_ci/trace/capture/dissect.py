@@ -13,34 +13,30 @@ from typing import Any
 
 import dpkt
 
-from sip_ci.trace.capture.columns import ETHERTYPE_IPV4, ETHERTYPE_IPV6, GTP_PORT
+from sip_ci.trace.capture.columns import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from sip_ci.trace.capture.encapsulation import unwrap
 from sip_ci.trace.capture.packets import (
-    ETHERTYPE_BRIDGED,
-    ETHERTYPE_PPP,
-    ETHERTYPE_PPPOE,
-    ETHERTYPES_MPLS,
-    ETHERTYPES_VLAN,
-    LINK_ETHERNET,
-    PPP_PROTOCOLS,
-    PROTOCOL_GRE,
     PROTOCOL_ICMPV6,
-    PROTOCOL_IPV4,
-    PROTOCOL_IPV6,
     PROTOCOL_UDP,
     Datagram,
     Fragment,
     IpPacket,
+    Layer,
     MalformedPacketError,
     Segment,
     Unreachable,
 )
+from sip_ci.trace.capture.tunnels import carried_by
 from sip_ci.trace.observation import Endpoint
 
-_DEPTH = 8
-"""Headers inside one another (tunnels, tags) that are followed."""
+DEPTH = 16
+"""Headers inside one another (tunnels, tags, extension headers) that are followed."""
 
 _EXTENSIONS = 16
 """IPv6 extension headers of one packet that are followed."""
+
+_CUT_OFF = (dpkt.Error, struct.error, ValueError, IndexError)
+"""What decoding raises where a header is cut off or contradicts itself."""
 
 
 class _Ip(dpkt.ip.IP):  # type: ignore[misc]
@@ -49,11 +45,6 @@ class _Ip(dpkt.ip.IP):  # type: ignore[misc]
 
 
 class _Ip6(dpkt.ip6.IP6):  # type: ignore[misc]
-    def unpack(self, buf: bytes) -> None:
-        dpkt.Packet.unpack(self, buf)
-
-
-class _Gre(dpkt.gre.GRE):  # type: ignore[misc]
     def unpack(self, buf: bytes) -> None:
         dpkt.Packet.unpack(self, buf)
 
@@ -67,122 +58,54 @@ class _Tcp(dpkt.tcp.TCP):  # type: ignore[misc]
         dpkt.Packet.unpack(self, buf)
 
 
-def dissect_link(link: int, data: bytes, wire: int) -> list[IpPacket]:
-    """The IP packets of a link-layer frame of one of `UNDERSTOOD_LINKS`, outermost first.
-
-    Raises:
-        MalformedPacketError: a header is cut off or contradicts itself.
-    """
-    if link == LINK_ETHERNET:
-        return dissect(ETHERTYPE_BRIDGED, data, wire)
-    return dissect(ETHERTYPE_PPP, data, wire)
-
-
 def dissect(ethertype: int, data: bytes, wire: int) -> list[IpPacket]:
     """The IP packets in the payload of a frame, outermost first: a tunnel's own packet precedes what it carries.
 
     Raises:
         MalformedPacketError: a header is cut off or contradicts itself.
+        UnreadPacketError: what the frame carries is hidden.
     """
     found: list[IpPacket] = []
+    step: Layer | None = Layer(ethertype, data, wire)
     try:
-        for _ in range(_DEPTH):
-            if ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
-                packet = _ipv4(data, wire) if ethertype == ETHERTYPE_IPV4 else _ipv6(data, wire)
-                found.append(packet)
-                if packet.fragment is not None:
-                    break
-                step = _tunnel(packet)
-            else:
-                step = _unwrap(ethertype, data, wire)
+        for _ in range(DEPTH):
             if step is None:
                 break
-            ethertype, data, wire = step
-    except (dpkt.Error, struct.error, ValueError, IndexError) as error:
-        if found:
-            # The outer packet is sound; what it carries is not for us.
-            return found
-        raise MalformedPacketError(str(error)) from error
+            if step.ethertype not in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
+                step = unwrap(step)
+                continue
+            packet = (_ipv4 if step.ethertype == ETHERTYPE_IPV4 else _ipv6)(step.data, step.wire)
+            found.append(packet)
+            if packet.fragment is not None:
+                break
+            step = _open(found)
+    except _CUT_OFF as error:
+        # Where there is an outer packet, that is sound; what it carries is not for us.
+        if not found:
+            raise MalformedPacketError(str(error)) from error
     return found
 
 
-def inner_packets(packet: IpPacket) -> list[IpPacket]:
-    """What a tunnel carries, for a packet that was put together from fragments; empty where it is no tunnel."""
-    step = _tunnel(packet)
-    if step is None:
-        return []
+def opened(packet: IpPacket) -> list[IpPacket]:
+    """A packet that was put together from fragments, and what it carries where it is a tunnel, as from `dissect`."""
+    found = [packet]
     try:
-        return dissect(*step)
-    except MalformedPacketError:
-        return []
+        step = _open(found)
+        if step is not None:
+            found += dissect(*step)
+    except _CUT_OFF:
+        pass
+    return found
 
 
-def _unwrap(ethertype: int, data: bytes, wire: int) -> tuple[int, bytes, int] | None:
-    """Remove one header between the link layer and IP."""
-    if ethertype == ETHERTYPE_BRIDGED:
-        return struct.unpack_from(">H", data, 12)[0], data[14:], wire - 14
-    if ethertype in ETHERTYPES_VLAN:
-        return struct.unpack_from(">H", data, 2)[0], data[4:], wire - 4
-    if ethertype in ETHERTYPES_MPLS:
-        for _ in range(_DEPTH):
-            label = dpkt.ethernet.MPLSlabel(data[:4])
-            data, wire = data[4:], wire - 4
-            if label.s:
-                break
-        # MPLS does not say what it carries; RFC 4928 §3 keeps the first nibbles 4 and 6 for IP.
-        version = data[0] >> 4
-        return {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(version, -1), data, wire
-    if ethertype == ETHERTYPE_PPPOE:
-        # RFC 2516 §4: version and type, code, session, length.
-        return ETHERTYPE_PPP, data[6:], wire - 6
-    if ethertype == ETHERTYPE_PPP:
-        if data[:2] in (b"\xff\x03", b"\x0f\x00"):
-            # The address and control fields may be left out (RFC 1662 §3.2); Cisco HDLC has its own.
-            data, wire = data[2:], wire - 2
-        # RFC 1661 §2: the protocol field's low bit says that it has no second byte.
-        size = 1 if data[0] & 1 else 2
-        return PPP_PROTOCOLS.get(int.from_bytes(data[:size], "big"), -1), data[size:], wire - size
+def _open(found: list[IpPacket]) -> Layer | None:
+    """What the last packet carries for other hosts; what it carries for the same ones takes its place."""
+    for _ in range(DEPTH):
+        step = carried_by(found[-1])
+        if not isinstance(step, IpPacket):
+            return step
+        found[-1] = step
     return None
-
-
-def _tunnel(packet: IpPacket) -> tuple[int, bytes, int] | None:
-    """The type and bytes of what an IP packet carries, where that is IP or Ethernet again."""
-    data, wire = packet.payload, packet.wire
-    if packet.protocol == PROTOCOL_IPV4:
-        return ETHERTYPE_IPV4, data, wire
-    if packet.protocol == PROTOCOL_IPV6:
-        return ETHERTYPE_IPV6, data, wire
-    if packet.protocol == PROTOCOL_GRE and len(data) >= 4:
-        header = _Gre(data)
-        # Version 1 is that of PPTP (RFC 2637 §4.1); its header has two more fields.
-        if header.v > 1:
-            return None
-        size = 4 + struct.calcsize("!" + "".join(header.opt_fields_fmts()[1]))
-        return header.p, data[size:], wire - size
-    if packet.protocol == PROTOCOL_UDP and len(data) >= 16:
-        source, destination = struct.unpack_from(">HH", data)
-        if GTP_PORT in (source, destination):
-            return _gtp(data, wire)
-    return None
-
-
-def _gtp(data: bytes, wire: int) -> tuple[int, bytes, int] | None:
-    """What a G-PDU of GTP-U carries (3GPP TS 29.281 §5.1)."""
-    flags, kind = data[8], data[9]
-    if flags >> 5 != 1 or not flags & 0x10 or kind != 0xFF:
-        return None
-    start = 16
-    if flags & 0x07:
-        start = 20
-        following = data[19] if flags & 0x04 else 0
-        for _ in range(_DEPTH):
-            if not following:
-                break
-            size = data[start] * 4
-            following = data[start + size - 1]
-            start += max(size, 4)
-    version = data[start] >> 4
-    return {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(version, -1), data[start:], wire - start
 
 
 def _ipv4(data: bytes, wire: int) -> IpPacket:
@@ -236,7 +159,8 @@ def udp_datagram(packet: IpPacket) -> Datagram | None:
     except dpkt.Error:
         return None
     wire = packet.wire
-    if 8 <= header.ulen <= wire:
+    # The length field of UDP-Lite is that of the checksum's coverage (RFC 3828 §3.1).
+    if 8 <= header.ulen <= wire and packet.protocol == PROTOCOL_UDP:
         wire = header.ulen
     return Datagram(
         Endpoint(packet.source, header.sport), Endpoint(packet.destination, header.dport),
@@ -267,6 +191,6 @@ def unreachable(packet: IpPacket) -> Unreachable | None:
     try:
         # The quoted header gives the length of the whole original; only its beginning is here.
         quoted = _ipv6(quote, len(quote)) if ipv6 else _ipv4(quote, len(quote))
-    except (dpkt.Error, struct.error, ValueError, IndexError):
+    except _CUT_OFF:
         return None
     return Unreachable(data[0], data[1], ipv6, quoted)

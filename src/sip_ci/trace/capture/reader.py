@@ -8,18 +8,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sip_ci.trace.capture import packets, pcap, pcapng
-from sip_ci.trace.capture.classify import classify, sip_start
+from sip_ci.trace.capture import pcap, pcapng
+from sip_ci.trace.capture.classify import classify
 from sip_ci.trace.capture.columns import HeaderColumns, TransportColumns, decode_headers
 from sip_ci.trace.capture.endpoints import EndpointTable
 from sip_ci.trace.capture.facts import FactsBuilder
-from sip_ci.trace.capture.fragments import FragmentReassembler
 from sip_ci.trace.capture.framing import Mark
 from sip_ci.trace.capture.media_rows import MediaRows, MediaRowsBuilder
-from sip_ci.trace.capture.packets import IpPacket, MalformedPacketError
 from sip_ci.trace.capture.plain_rtp import PlainRtp
 from sip_ci.trace.capture.records import PADDING, RecordBatch
+from sip_ci.trace.capture.slow_path import SlowPath
 from sip_ci.trace.capture.tcp import FIN, RST, SYN, TcpReassembler
+from sip_ci.trace.capture.writers import written_by_program
 from sip_ci.trace.input_stream import InputStream
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.media_table import MediaKind, RtcpDatagram
@@ -72,9 +72,8 @@ class CaptureReader:
         self._plain_rtp = PlainRtp(self._endpoints)
         self._rtcp: list[RtcpDatagram] = []
         self._facts = FactsBuilder(limits, notices)
-        self._fragments = FragmentReassembler(limits, notices)
         self._tcp = TcpReassembler(self._stream_message, self._endpoints.endpoints, limits, notices)
-        self._media_from_slow: list[tuple[int, int, int, int, int, bytes, int]] = []
+        self._slow_path = SlowPath(self._endpoints, self._facts, self._tcp, self._stream_message, limits, notices)
 
     def read(self, batches: Iterator[RecordBatch]) -> None:
         """Take all packets."""
@@ -89,7 +88,7 @@ class CaptureReader:
             if len(batch):
                 self._batch(batch)
         self._tcp.finish()
-        self._fragments.finish()
+        self._slow_path.finish()
 
     def _batch(self, batch: RecordBatch) -> None:
         """Take packets of any kind."""
@@ -126,16 +125,19 @@ class CaptureReader:
         is_sip = np.zeros(len(udp.row), np.bool_)
         candidates = np.flatnonzero(media.maybe_sip)
         if len(candidates):
+            rewritten = written_by_program(batch, udp.row[candidates])
             for place, *values in zip(
                 candidates.tolist(), udp.payload[candidates].tolist(), udp.captured[candidates].tolist(),
                 udp.wire[candidates].tolist(), udp.source[candidates].tolist(), udp.destination[candidates].tolist(),
                 time_ns[candidates].tolist(), frame[candidates].tolist(), udp.ip_id[candidates].tolist(),
-                strict=True,
+                rewritten.tolist(), strict=True,
             ):  # fmt: skip
-                start, captured, wire, source, destination, when, number, ip_id = values
+                start, captured, wire, source, destination, when, number, ip_id, by_program = values
                 payload = batch.buffer[start : start + captured]
                 mark = Mark(when, number, ip_id if ip_id >= 0 else None)
-                is_sip[place] = self._datagram_message(payload, wire, source, destination, mark)
+                is_sip[place] = self._slow_path.datagram(
+                    payload, wire, source, destination, mark, rewritten=bool(by_program)
+                )
         for place in np.flatnonzero(media.kind == MediaKind.RTCP).tolist():
             start = int(udp.payload[place])
             self._rtcp_datagram(
@@ -151,15 +153,6 @@ class CaptureReader:
                 np.maximum(udp.ip_id[rows], 0).astype(np.uint16),
             )
         )  # fmt: skip
-
-    def _datagram_message(self, payload: bytes, wire: int, source: int, destination: int, mark: Mark) -> bool:
-        """Keep a UDP payload that is a SIP message; whether it is one."""
-        cut = len(payload) < wire
-        start = sip_start(payload, cut=cut)
-        if start < 0:
-            return False
-        self._message(payload[start:] if start else payload, source, destination, mark, Transport.UDP, cut=cut)
-        return True
 
     def _stream_message(
         self, raw: bytes, source: int, destination: int, mark: Mark, transport: Transport, cut: bool
@@ -221,100 +214,19 @@ class CaptureReader:
 
     def _slow(self, batch: RecordBatch, headers: HeaderColumns, row: int) -> None:
         ethertype = int(headers.link.ethertype[row])
-        if ethertype >= 0 and ethertype not in packets.UNDERSTOOD:
-            return
-        from sip_ci.trace.capture import dissect
-
-        frame = int(batch.frame[row])
         start = int(batch.offset[row])
         end = start + int(batch.captured[row])
-        wire = int(batch.wire[row])
-        try:
-            if ethertype < 0:
-                link = int(batch.link[row])
-                if link not in packets.UNDERSTOOD_LINKS:
-                    self._notices.add(
-                        NoticeKind.UNKNOWN_LINK_TYPE, f"Packets of link-layer type {link} cannot be read", frame=frame
-                    )
-                    return
-                found = dissect.dissect_link(link, batch.buffer[start:end], wire)
-            else:
-                network = int(headers.link.offset[row])
-                found = dissect.dissect(ethertype, batch.buffer[network:end], wire - (network - start))
-        except MalformedPacketError:
-            self._notices.add(NoticeKind.MALFORMED_PACKET, "Packets have damaged headers", frame=frame)
-            return
-        self._packets(found, frame, int(batch.time_ns[row]))
-
-    def _packets(self, found: list[IpPacket], frame: int, time_ns: int) -> None:
-        """Take the packets of one frame: a tunnel's own, and what it carries."""
-        for packet in found:
-            self._facts.pair(packet.source, packet.destination)
-        if not found:
-            return
-        packet = found[-1]
-        if packet.fragment is not None:
-            whole = self._fragments.add(packet, frame, time_ns)
-            if whole is None:
-                return
-            from sip_ci.trace.capture import dissect
-
-            inner = dissect.inner_packets(whole)
-            if inner:
-                for carried in inner:
-                    self._facts.pair(carried.source, carried.destination)
-                if inner[-1].fragment is not None:
-                    # Fragments inside fragmented tunnels: one more level, no deeper.
-                    again = self._fragments.add(inner[-1], frame, time_ns)
-                    if again is not None:
-                        self._packet(again, frame, time_ns)
-                    return
-                whole = inner[-1]
-            packet = whole
-        self._packet(packet, frame, time_ns)
-
-    def _packet(self, packet: IpPacket, frame: int, time_ns: int) -> None:
-        from sip_ci.trace.capture import dissect
-
-        if packet.protocol == packets.PROTOCOL_UDP:
-            datagram = dissect.udp_datagram(packet)
-            if datagram is None or not datagram.payload:
-                return
-            source = self._endpoints.number(datagram.source)
-            destination = self._endpoints.number(datagram.destination)
-            mark = Mark(time_ns, frame, packet.ip_id, packet.fragments)
-            payload = datagram.payload
-            if not self._datagram_message(payload, datagram.wire, source, destination, mark):
-                self._media_from_slow.append(
-                    (time_ns, frame, source, destination, packet.ip_id or 0, payload, datagram.wire)
-                )
-        elif packet.protocol == packets.PROTOCOL_TCP:
-            segment = dissect.tcp_segment(packet)
-            if segment is None:
-                return
-            source = self._endpoints.number(segment.source)
-            destination = self._endpoints.number(segment.destination)
-            if segment.flags & (SYN | RST | FIN):
-                self._tcp_flags(segment.flags, time_ns, source, destination, frame)
-            mark = Mark(time_ns, frame, packet.ip_id, packet.fragments)
-            self._tcp.segment(source, destination, segment.sequence, segment.flags, segment.payload, segment.wire, mark)
-        elif packet.protocol in (packets.PROTOCOL_ICMP, packets.PROTOCOL_ICMPV6):
-            error = dissect.unreachable(packet)
-            if error is not None:
-                self._facts.icmp(packet.source, error, time_ns, frame)
-        elif packet.protocol in packets.UNREAD_PROTOCOLS:
-            self._notices.add(
-                NoticeKind.UNREAD_PROTOCOL,
-                f"Packets of {packets.UNREAD_PROTOCOLS[packet.protocol]} are not read, and may carry SIP or media",
-                frame=frame,
-            )
+        begin = int(headers.link.offset[row]) if ethertype >= 0 else start
+        self._slow_path.frame(
+            int(batch.link[row]), ethertype, batch.buffer[begin:end], int(batch.wire[row]) - (begin - start),
+            int(batch.frame[row]), int(batch.time_ns[row]),
+        )  # fmt: skip
 
     def _flush_slow_media(self) -> None:
         """Turn the UDP payloads that came out of tunnels and fragments into rows."""
-        waiting = self._media_from_slow
+        waiting = self._slow_path.take_media()
         if not waiting:
             return
-        self._media_from_slow = []
         times, frames, sources, destinations, ids, payloads, wires = zip(*waiting, strict=True)
         captured = np.array([len(payload) for payload in payloads], np.int64)
         offsets = np.cumsum(captured) - captured
