@@ -20,6 +20,8 @@ _ESCAPED_MESSAGE = re.compile(
 """A start line and a header on one line: the log daemon (rsyslog) or a JSON encoder escaped the line ends."""
 _OCTAL_LINE_END = re.compile(rb"#015#012|#012")
 _BACKSLASH_LINE_END = re.compile(rb"\\\\?r\\\\?n|\\\\?n")
+_DECODED_JSON = (b'"layers"', b'"sip.')
+"""In the JSON of tshark, escaped line ends belong to JSON."""
 _HTML = re.compile(rb"&(?:lt|gt|quot|amp|#39|#34);")
 _HTML_CHARACTERS = {b"&lt;": b"<", b"&gt;": b">", b"&quot;": b'"', b"&amp;": b"&", b"&#39;": b"'", b"&#34;": b'"'}
 _COUNTED_AT_ONCE = 1 << 20
@@ -159,7 +161,7 @@ def _resolved(clean_text: CleanText) -> CleanText:
     starts: list[int] = []
     offset = 0
     for line in text[:].split(b"\n"):
-        if b"SIP/2.0" in line or b"#012" in line:
+        if (b"SIP/2.0" in line or b"#012" in line) and not any(mark in line for mark in _DECODED_JSON):
             line = _OCTAL_LINE_END.sub(_unescape, line) if b"#012" in line else _BACKSLASH_LINE_END.sub(_unescape, line)
         lines.append(line)
         starts.append(offset)

@@ -54,6 +54,9 @@ def cut(claim: Claim, text: LogText, *, altered: bool) -> Piece:
     """Cut the message of a claim. `altered`: the text is not as the program wrote it, so nothing is exact."""
     layout, head = claim.layout, claim.head
     if head.text is not None:
+        if head.fidelity in (Fidelity.DECODED, Fidelity.TRUNCATED):
+            # What is missing was lost by the program that decoded the message; lengths say nothing.
+            return Piece(claim, Framed(head.text, head.fidelity, 0), claim.limit if head.end is None else head.end)
         framed = frame(head.text[:MAXIMUM_MESSAGE], head.size, tight=True, altered=head.fidelity is not Fidelity.EXACT)
         if head.fidelity is not None and framed.fidelity is not Fidelity.TRUNCATED:
             framed = Framed(framed.raw, head.fidelity, 0)

@@ -25,6 +25,7 @@ _VERSION = re.compile(rb"SIP/2\.0(?=[ \t\"\\]|\r?\n|\.\r?\n|\Z)")
 _ENOUGH = 50
 _AROUND = 8_192
 """How much of a text before and behind a start line is looked at, in bytes."""
+_BEGINNING = 1 << 20
 _WINDOWS = 32
 _ROUNDS = 8
 _APART = b"\n\0\n"
@@ -63,6 +64,9 @@ def discover(text: LogText, layouts: Sequence[LogLayout], *, altered: bool = Fal
         whole = not present and _DOCUMENT.match(text[:128]) is not None
         sample = text if whole else _windows(text, left)
         found = [layout for layout in layouts if layout not in present and score(layout, sample) > 0]
+        if not found and not present:
+            # Hexadecimal digits show no start line.
+            found = [layout for layout in layouts if score(layout, text[:_BEGINNING]) > 0]
         if not found:
             break
         present += found

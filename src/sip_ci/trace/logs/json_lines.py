@@ -88,7 +88,7 @@ def _looks_like_records(text: LogText) -> bool:
     for start, _ in islice(lines_with(text, _VERSION), _PROBED):
         line = text[start : min(next_line(text, start), start + _LONGEST_RECORD)]
         probed += 1
-        found += line.lstrip()[:1] in (b"{", b'"') and _value(line) is not None
+        found += line.lstrip()[:1] in (b"{", b'"') and _VERSION in (_value(line) or b"")
     return found * 2 > probed
 
 

@@ -11,10 +11,15 @@ from sip_ci.trace.logs.chan_sip import CHAN_SIP
 from sip_ci.trace.logs.cleaning import clean
 from sip_ci.trace.logs.discovery import discover
 from sip_ci.trace.logs.freeswitch import SOFIA
+from sip_ci.trace.logs.homer import HOMER
 from sip_ci.trace.logs.interface import LogLayout, LogText
 from sip_ci.trace.logs.ngrep import NGREP
+from sip_ci.trace.logs.sipdump import SIPDUMP
 from sip_ci.trace.logs.sipp import SIPP
 from sip_ci.trace.logs.sngrep import SNGREP
+from sip_ci.trace.logs.tcpdump import TCPDUMP
+from sip_ci.trace.logs.tshark_json import TSHARK_EK, TSHARK_JSON
+from sip_ci.trace.logs.tshark_text import TSHARK_TEXT
 from sip_ci.trace.observation import Clock
 from sip_ci.trace.trace import Notice, NoticeKind, Trace, TraceOrigin
 
@@ -25,6 +30,12 @@ LAYOUTS: Sequence[LogLayout] = (
     PJSIP_LOGGER,
     CHAN_SIP,
     SOFIA,
+    TCPDUMP,
+    TSHARK_TEXT,
+    TSHARK_JSON,
+    TSHARK_EK,
+    SIPDUMP,
+    HOMER,
 )
 """The layouts that announce each message by a line of their own. A new one needs its module, and a line here."""
 

@@ -23,6 +23,13 @@ _STAMP = re.compile(
 _NO_TEXT = re.compile(rb"[^A-Za-z:]*")
 
 
+_MONTH_FIRST = re.compile(
+    rb"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6} {1,2}"
+    rb"(?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4}),? "
+)
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+
+
 class Stamp(NamedTuple):
     """A time as a log wrote it."""
 
@@ -41,6 +48,15 @@ def find_stamp(line: bytes) -> Stamp | None:
     """
     match = _STAMP.search(line)
     return None if match is None else _stamp(match)
+
+
+def find_month_stamp(line: bytes) -> Stamp | None:
+    """The first time with a date in the form `Aug  7, 2026 08:45:42.123`; None where there is none."""
+    match = _MONTH_FIRST.search(line)
+    if match is None:
+        return None
+    date = b"%s-%02d-%02d " % (match["year"], _MONTHS.index(match["month"]) + 1, int(match["day"]))
+    return find_stamp(date + line[match.end() :])
 
 
 def find_leading_stamp(line: bytes) -> Stamp | None:
