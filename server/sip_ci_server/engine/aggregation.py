@@ -44,10 +44,7 @@ def aggregate(instances: list[Instance], model: Model) -> list[WireFinding]:
         calls = {call for member in members for call in member.found.calls}
         calls_of_check[members[0].check.id].append((fingerprint, calls))
     present = platforms_in(model.messages)
-    return [
-        _finding(fingerprint, members, calls_of_check, present, len(model.dialogs.calls))
-        for fingerprint, members in groups.items()
-    ]
+    return [_finding(fingerprint, members, calls_of_check, present, model) for fingerprint, members in groups.items()]
 
 
 def fingerprint_of(instance: Instance) -> str:
@@ -77,7 +74,7 @@ def _finding(
     members: list[Instance],
     calls_of_check: dict[str, list[tuple[str, set[str]]]],
     present: tuple[str, ...],
-    all_calls: int,
+    model: Model,
 ) -> WireFinding:
     # The worst instance speaks for all; among equals the first.
     leader = min(members, key=lambda member: member.severity.rank)
@@ -85,10 +82,12 @@ def _finding(
     calls = list(dict.fromkeys(call for member in members for call in member.found.calls))
     text = text_of(check.id)
     detail = f"{found.detail.strip()} {text.impact.strip()}"
-    if len(calls) > 1 and all_calls:
-        detail += f" Seen in {len(calls)} of {max(all_calls, len(calls))} calls."
-    elif len(members) > 1:
-        detail += f" Seen {len(members)} times."
+    affected = len(calls) if check.subject is Model else model.repetitions.weight_of(calls)
+    occurrences = sum(_occurrences(member, model) for member in members)
+    if affected > 1 and model.calls_total:
+        detail += f" Seen in {affected} of {max(model.calls_total, affected)} calls."
+    elif occurrences > 1:
+        detail += f" Seen {occurrences} times."
     causes = [
         cause
         for name in EFFECTS.get(check.id, ())
@@ -106,12 +105,20 @@ def _finding(
         check=check.id,
         confidence=found.confidence or check.confidence,
         rfc=check.rfc,
-        occurrences=len(members),
+        occurrences=occurrences,
         fingerprint=fingerprint,
         calls=tuple([*found.calls, *(call for call in calls if call not in found.calls)][:EXAMPLE_CALLS]),
         evidence=tuple(evidence),
         causes=tuple(dict.fromkeys(causes)),
     )
+
+
+def _occurrences(instance: Instance, model: Model) -> int:
+    """How often a fault occurred: an instance in one call counts for every call that this one stands for."""
+    if instance.check.subject is Model:
+        # It was judged by all calls together, and names some of them.
+        return 1
+    return max(model.repetitions.weight(call) for call in instance.found.calls or ("",))
 
 
 def _title(check: Check, found: Found) -> str:

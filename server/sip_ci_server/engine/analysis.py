@@ -92,8 +92,8 @@ def _ordered(findings: list[WireFinding], context: AnalysisContext) -> list[Wire
 def _trace_meta(model: Model) -> TraceMeta:
     trace = model.trace
     return TraceMeta(
-        messages=len(trace.messages),
-        calls=len(model.dialogs.calls),
+        messages=model.messages_total,
+        calls=model.calls_total,
         format=trace.format,
         packets=trace.facts.packets,
         notices=tuple(

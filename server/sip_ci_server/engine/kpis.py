@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -11,6 +12,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.attempts import is_challenge
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.repetition import Repetitions
 from sip_ci_server.engine.transactions import Transaction
 
 _COMPUTED: WeakKeyDictionary[Model, Kpis] = WeakKeyDictionary()
@@ -23,16 +25,13 @@ INEFFECTIVE = frozenset({408, 500, 503, 504})
 
 @dataclass(slots=True)
 class Delays:
-    """Delays of one kind, in milliseconds, with the call that each belongs to."""
+    """Delays of one kind, in milliseconds."""
 
     values: list[float] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)
 
-    def add(self, value: float | None, call: str) -> None:
-        """Add a delay that is known."""
-        if value is not None and value >= 0:
-            self.values.append(value)
-            self.calls.append(call)
+    def add(self, values: Iterable[float]) -> None:
+        """Add delays, of which those that are negative say nothing."""
+        self.values += [value for value in values if value >= 0]
 
     def percentile(self, share: float) -> float | None:
         """A percentile in milliseconds; None without values."""
@@ -93,15 +92,26 @@ def _delay(request: SipMessage, response: SipMessage | None) -> float | None:
     return (response.observation.time - request.observation.time) * 1000
 
 
+def _delays(request: SipMessage, response: SipMessage | None, repetitions: Repetitions) -> list[float]:
+    """The delay of a response in milliseconds, in this call and in those that it stands for."""
+    own = _delay(request, response)
+    if own is None or response is None:
+        return []
+    return [own, *(seconds * 1000 for seconds in repetitions.delays(request, response))]
+
+
 def post_dial_delay(leg: Leg) -> float | None:
     """Milliseconds from the INVITE to the first response that tells the caller something: 180, 183, or a final one
     (§4.3).
     """
-    indication = next(
+    return _delay(leg.invite.request, _first_sign(leg))
+
+
+def _first_sign(leg: Leg) -> SipMessage | None:
+    return next(
         (response for response in leg.invite.responses if (response.status or 0) > 100 and not is_challenge(response)),
         None,
     )
-    return _delay(leg.invite.request, indication)
 
 
 def compute_kpis(model: Model) -> Kpis:
@@ -115,19 +125,20 @@ def compute_kpis(model: Model) -> Kpis:
 def _compute(model: Model) -> Kpis:
     kpis = Kpis()
     for call, legs in model.dialogs.calls.items():
-        _count_session(kpis, call, legs)
+        _count_session(kpis, legs, model.repetitions, model.repetitions.weight(call))
     for registration in model.registrations:
         for transaction in registration.transactions:
-            _count_registration(kpis, transaction)
+            _count_registration(kpis, transaction, model.repetitions)
     for transaction in model.transactions:
         if transaction.method == "BYE":
-            kpis.disconnect_delay.add(_delay(transaction.request, transaction.final), transaction.call_id)
-        kpis.requests += len(transaction.requests)
-        kpis.retransmissions += len(transaction.requests) - 1
+            kpis.disconnect_delay.add(_delays(transaction.request, transaction.final, model.repetitions))
+        weight = model.repetitions.weight(transaction.call_id)
+        kpis.requests += len(transaction.requests) * weight
+        kpis.retransmissions += (len(transaction.requests) - 1) * weight
     return kpis
 
 
-def _count_session(kpis: Kpis, call: str, legs: list[Leg]) -> None:
+def _count_session(kpis: Kpis, legs: list[Leg], repetitions: Repetitions, weight: int) -> None:
     settled = [leg for leg in legs if not is_challenge(leg.invite.final)]
     if not settled:
         return
@@ -136,16 +147,16 @@ def _count_session(kpis: Kpis, call: str, legs: list[Leg]) -> None:
     status = (final.status or 0) if final is not None else 0
     if 300 <= status < 400 or (not status and not leg.invite.was_cancelled and len(leg.invite.requests) < 2):
         return
-    kpis.attempts += 1
-    kpis.established += 1 if leg.answer else 0
-    kpis.effective += 1 if status in EFFECTIVE or status == 487 else 0
-    kpis.ineffective += 1 if status in INEFFECTIVE else 0
-    delay = post_dial_delay(leg)
+    kpis.attempts += weight
+    kpis.established += weight if leg.answer else 0
+    kpis.effective += weight if status in EFFECTIVE or status == 487 else 0
+    kpis.ineffective += weight if status in INEFFECTIVE else 0
+    delays = _delays(leg.invite.request, _first_sign(leg), repetitions)
     rejected_at_once = status >= 400 and not any((item.status or 0) > 100 for item in leg.invite.provisionals)
-    (kpis.failed_request_delay if rejected_at_once else kpis.request_delay).add(delay, call)
+    (kpis.failed_request_delay if rejected_at_once else kpis.request_delay).add(delays)
 
 
-def _count_registration(kpis: Kpis, transaction: Transaction) -> None:
+def _count_registration(kpis: Kpis, transaction: Transaction, repetitions: Repetitions) -> None:
     final = transaction.final
     if final is None or is_challenge(final):
         return
@@ -154,4 +165,4 @@ def _count_registration(kpis: Kpis, transaction: Transaction) -> None:
     if status >= 400 and status not in (402, 423):
         kpis.failed_registrations += 1
     elif status < 300:
-        kpis.registration_delay.add(_delay(transaction.request, final), transaction.call_id)
+        kpis.registration_delay.add(_delays(transaction.request, final, repetitions))

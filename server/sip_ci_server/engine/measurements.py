@@ -22,7 +22,7 @@ def measure(model: Model) -> Quality:
     return Quality(
         media="captured" if model.seen.media_visible else model.seen.media_reason,
         calls=tuple(_call(leg) for leg in first_legs[:LISTED]),
-        calls_total=len(first_legs),
+        calls_total=len(first_legs) + model.repetitions.calls,
         streams=tuple(_stream(stream, owners.get(id(stream))) for stream in model.streams[:LISTED]),
         streams_total=len(model.streams),
         kpis=_kpi_values(kpis),

@@ -17,6 +17,7 @@ from sip_ci_server.engine.nodes import Nodes
 from sip_ci_server.engine.observability import Observability
 from sip_ci_server.engine.offer_answer import Round, SessionDescriptions, rounds_of
 from sip_ci_server.engine.registrations import Registration, build_registrations
+from sip_ci_server.engine.repetition import Repetitions, fold_repetitions
 from sip_ci_server.engine.streams import Stream, behaves_like_rtp, build_streams
 from sip_ci_server.engine.transactions import Transaction, Transactions, build_transactions
 
@@ -43,6 +44,8 @@ class Model:
     streams: list[Stream]
     """Every stream that an SDP announces or that behaves like RTP."""
     sessions: list[MediaSession]
+    repetitions: Repetitions
+    """The calls of the trace that are not in the model, because others stand for them."""
     _answering: set[Endpoint | None] | None = None
     _by_user: dict[str, list[Attempt]] | None = None
     _suspects: set[int] | None = None
@@ -59,6 +62,16 @@ class Model:
     def legs(self) -> list[Leg]:
         """All legs in the order of their INVITEs."""
         return self.dialogs.legs
+
+    @property
+    def calls_total(self) -> int:
+        """The number of calls in the trace."""
+        return len(self.dialogs.calls) + self.repetitions.calls
+
+    @property
+    def messages_total(self) -> int:
+        """The number of messages in the trace, copies included."""
+        return len(self.trace.messages) + self.repetitions.messages
 
     @property
     def all_rounds(self) -> list[Round]:
@@ -199,6 +212,7 @@ def _has_whole_head(message: SipMessage) -> bool:
 
 def build_model(trace: Trace) -> Model:
     """Build the model; time and memory are linear in the number of messages and media packets."""
+    trace, repetitions = fold_repetitions(trace)
     messages, message_copies = fold_messages([message for message in trace.messages if _has_whole_head(message)])
     media, media_copies = fold_media(trace.media)
     nodes = Nodes(messages)
@@ -214,4 +228,5 @@ def build_model(trace: Trace) -> Model:
     return Model(
         trace, messages, message_copies + media_copies, media, nodes, seen, transactions, dialogs,
         build_attempts(transactions), build_registrations(transactions), descriptions, rounds, streams, sessions,
+        repetitions,
     )  # fmt: skip
