@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from tests.support.calls import ALICE, BOB, PROXY, Call, Ladder, sdp
+from tests.support.rtp import media_table, stream
 
 from sip_ci.service.wire import AnalysisResponse
 from sip_ci.trace.message_table import MessageTable
@@ -14,8 +16,6 @@ from sip_ci.trace.trace import Trace
 from sip_ci_server.engine import repetition
 from sip_ci_server.engine.analysis import analyze
 from sip_ci_server.engine.repetition import fold_repetitions
-from tests.support.calls import ALICE, BOB, PROXY, Call, Ladder, sdp
-from tests.support.rtp import media_table, stream
 
 KEPT = 2
 
