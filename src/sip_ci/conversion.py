@@ -143,7 +143,7 @@ class _Job:
         for line in summarise_notices(trace.notices):
             logger.info("%s: %s", file.name, line)
         messages = self._converter.chosen(trace)
-        if not messages and not (self._request.form is Form.JSON and len(trace.media) and not self._request.calls):
+        if not messages and not self._converter.tells_more(trace):
             if not self._request.calls:
                 logger.warning("%s holds no SIP message", file.name)
             self._others.update(dict.fromkeys(list(group_by_call(trace.messages))[: _CALLS_TOLD + 1]))

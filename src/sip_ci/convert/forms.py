@@ -77,6 +77,21 @@ class Converter:
         wanted = frozenset(self._calls)
         return tuple(message for message in trace.messages if message.call_id in wanted)
 
+    def tells_more(self, trace: Trace) -> bool:
+        """Whether a trace without messages is worth writing in this form."""
+        facts = trace.facts
+        match self._form:
+            case Form.JSON:
+                return not self._calls and bool(len(trace.media) or facts.tcp_events or facts.icmp_errors)
+            case Form.PCAP:
+                return self._is_whole and bool(facts.tcp_events or facts.icmp_errors)
+            case _:
+                return False
+
+    @property
+    def _is_whole(self) -> bool:
+        return not self._calls and self._redactor is None
+
     def begin(self) -> bytes:
         """What stands before the first trace."""
         return begin_document() if self._form is Form.JSON else b""
@@ -117,7 +132,7 @@ class Converter:
 
     def _capture(self, trace: Trace, messages: Sequence[SipMessage]) -> Iterator[bytes]:
         writer = CaptureWriter(trace, messages)
-        yield from writer.blocks(whole=not self._calls and self._redactor is None)
+        yield from writer.blocks(whole=self._is_whole)
         self.remarks.extend(writer.remarks())
 
     def _diagrams(self, trace: Trace, messages: list[SipMessage], *, alone: bool) -> Iterator[bytes]:

@@ -34,12 +34,10 @@ def group_notices(notices: Iterable[Notice]) -> list[NoticeGroup]:
 
 def describe_notice(notice: Notice) -> str:
     """One line: what it is, how often it happened, and where first."""
-    facts = []
+    place = _place(notice.position)
     if notice.count > 1:
-        facts.append(f"{notice.count:,} times")
-    if place := _place(notice.position):
-        facts.append(f"{'first at' if notice.count > 1 else 'at'} {place}")
-    return f"{notice.text} ({', '.join(facts)})" if facts else notice.text
+        return f"{notice.text}: {notice.count:,}" + (f", first at {place}" if place else "")
+    return f"{notice.text} ({place})" if place else notice.text
 
 
 def summarise_notices(notices: Iterable[Notice], per_kind: int = _TOLD_PER_KIND) -> list[str]:
