@@ -12,19 +12,24 @@ class TraceFile:
 
     name: str
     """The stable name: the path in the workspace, with forward slashes. It becomes the JUnit suite and part of the
-    fingerprint, so it never holds an absolute path."""
+    fingerprint, so it never holds an absolute path. A member of an archive has `ARCHIVE!/MEMBER`."""
     path: Path
     """Where it is on this machine, absolute."""
     named: bool = True
     """Whether the user named it, by itself or by a pattern; False where a search through a folder came upon it."""
     in_workspace: bool = True
     """Whether `name` is a path in the workspace."""
+    archive: str = ""
+    """For a member of an archive in the workspace: the archive's path in it, with forward slashes."""
 
 
-CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
+_COMPRESSED = ("", ".gz", ".zst", ".xz", ".bz2")
+CAPTURE_SUFFIXES = tuple(
+    kind + compressed for kind in (".pcap", ".pcapng", ".cap", ".snoop") for compressed in _COMPRESSED
+)
 """Names that promise a capture."""
 
 
-def is_called_capture(path: Path) -> bool:
-    """Whether the file's name promises a capture: such a file is never passed over as some other text."""
-    return path.name.lower().endswith(CAPTURE_SUFFIXES)
+def is_called_capture(name: str) -> bool:
+    """Whether a file's name promises a capture: such a file is never passed over as some other text."""
+    return name.lower().endswith(CAPTURE_SUFFIXES)

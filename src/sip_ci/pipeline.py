@@ -9,6 +9,7 @@ from dataclasses import replace
 from sip_ci import __version__
 from sip_ci.catalogue import load_catalogue
 from sip_ci.collect.collecting import MissingInput, collect
+from sip_ci.collect.unfolding import Unfolder
 from sip_ci.config.settings import HOSTED, Settings
 from sip_ci.errors import NoInputError
 from sip_ci.findings import Category, Conclusion, Finding, Verdict
@@ -23,6 +24,7 @@ from sip_ci.results import InputResult
 from sip_ci.service.session import ServerAccess, analyze_all
 from sip_ci.service.translation import InputAnalysis
 from sip_ci.service.wire import AnalysisContext
+from sip_ci.trace.limits import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +48,12 @@ def analyze(settings: Settings, environment: Mapping[str, str], *, quiet: bool =
         environment=environment,
     )
     publisher = Publisher(settings, environment, anchor.path if anchor else "", quiet=quiet)
-    inputs = collect(values.paths, base=settings.base("paths"), workspace=settings.workspace, excluded=publisher.files)
-    for notice in (*settings.warnings, *inputs.notices, *_anchor_warning(anchor, inputs.files)):
-        logger.warning("%s", notice)
-
-    analyses = _traces_among(_submit(settings, inputs.files, environment), inputs.missing)
+    found = collect(values.paths, base=settings.base("paths"), workspace=settings.workspace, excluded=publisher.files)
+    with Unfolder(Limits(input_bytes=values.max_input_bytes)) as unfolder:
+        inputs = unfolder.unfold(found)
+        for notice in (*settings.warnings, *inputs.notices, *_anchor_warning(anchor, inputs.files)):
+            logger.warning("%s", notice)
+        analyses = _traces_among(_submit(settings, inputs.files, environment), inputs.missing)
 
     results = _results(analyses, inputs.missing)
     _tell_failures(results)
@@ -85,7 +88,7 @@ def _submit(
 
 
 def _anchor_warning(anchor: Anchor | None, files: Sequence[TraceFile]) -> tuple[str, ...]:
-    outside = sum(not file.in_workspace for file in files)
+    outside = sum(not (file.in_workspace or file.archive) for file in files)
     if anchor is not None or not outside:
         return ()
     which = "an input lies" if outside == 1 else f"{outside} inputs lie"

@@ -131,6 +131,8 @@ class InputResult:
     """Why the input could not be analysed; empty where it could."""
     text_path: str = ""
     """Its path relative to the workspace, where it is a text file in it: lines of the evidence can then be linked."""
+    archive: str = ""
+    """The path, relative to the workspace, of the archive in it that the input is a member of."""
     notices: tuple[str, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()
     quality: QualityReport = field(default_factory=QualityReport)

@@ -15,13 +15,16 @@ from sip_ci.errors import InputError, NoInputError, UsageError
 from sip_ci.inputs import TraceFile, is_called_capture
 from sip_ci.trace.printable import printable
 
-TRACE_EXTENSIONS = frozenset({".pcap", ".pcapng", ".cap", ".gz", ".log", ".txt", ".sip", ".msg", ".trace"})
-"""What a search through a folder takes; a file that the user names is always taken."""
-SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox"})
-ARCHIVE_SUFFIXES = (
-    ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar"
+TRACE_EXTENSIONS = frozenset(
+    {
+        ".pcap", ".pcapng", ".cap", ".snoop", ".log", ".txt", ".sip", ".msg", ".trace",
+        ".gz", ".zst", ".xz", ".bz2", ".zip", ".tar", ".tgz", ".tzst", ".txz", ".tbz2",
+    }
 )  # fmt: skip
-"""Files that may hold traces and are not unpacked."""
+"""What a search through a folder or an archive takes; a file that the user names is always taken."""
+SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox"})
+FOREIGN_ARCHIVES = (".7z", ".rar", ".tar.lz4", ".tar.z")
+"""Files that may hold traces and are not unfolded."""
 MAXIMUM_FILES = 100_000
 """Where a search through folders stops."""
 _ARCHIVES_TOLD = 5
@@ -79,7 +82,7 @@ class _Search:
 
     def is_own_report(self, path: Path) -> bool:
         """Whether a search came upon a report of an earlier run. A capture is never one."""
-        return bool(self.excluded) and not is_called_capture(path) and path.resolve() in self.excluded
+        return bool(self.excluded) and not is_called_capture(path.name) and path.resolve() in self.excluded
 
     def take(self, path: Path, *, named: bool) -> None:
         if len(self.found) >= MAXIMUM_FILES and path not in self.found:
@@ -185,13 +188,13 @@ def _collect_folder(search: _Search, folder: Path) -> str:
     taken = False
     archives: list[Path] = []
     for path in _walk(search, folder):
-        if path.name.lower().endswith(ARCHIVE_SUFFIXES):
+        if path.name.lower().endswith(FOREIGN_ARCHIVES):
             archives.append(path)
         elif path.suffix.lower() in TRACE_EXTENSIONS and not search.is_own_report(path):
             search.take(path, named=False)
             taken = True
     notices = [
-        f"{printable(path.name)} is an archive, which this version does not read; unpack it first"
+        f"{printable(path.name)} is an archive of a kind that is not read (ZIP and tar are); unpack it first"
         for path in archives[:_ARCHIVES_TOLD]
     ]
     if len(archives) > _ARCHIVES_TOLD:

@@ -95,7 +95,7 @@ def _provenance(options: ReportOptions) -> list[om.VersionControlDetails] | None
 def _results(
     data: ReportData, options: ReportOptions, shown: list[JudgedFinding], places: dict[str, int]
 ) -> list[om.Result]:
-    located = [_primary(item, options) for item in shown]
+    located = [_primary(data, item, options) for item in shown]
     identities = [
         (_rule_id(data, item.finding), uri_of(location.path), location.start_line)
         for item, location in zip(shown, located, strict=True)
@@ -122,12 +122,17 @@ def _results(
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", errors="replace")).hexdigest()
+    return hashlib.sha256("\0".join(parts).encode("utf-8", errors="backslashreplace")).hexdigest()
 
 
-def _primary(item: JudgedFinding, options: ReportOptions) -> Location:
+def _primary(data: ReportData, item: JudgedFinding, options: ReportOptions) -> Location:
     """Return where the alert goes; GitHub refuses a file in which one result has no location."""
-    return item.location or Location(options.anchor or item.finding.input, why="no better place is known")
+    if item.location is not None:
+        return item.location
+    # A member of an archive is no file of the repository, but the archive may be.
+    source = data.input_of(item.finding)
+    seen_in = source.archive if source is not None and source.archive else item.finding.input
+    return Location(options.anchor or seen_in, why="no better place is known")
 
 
 def _result(

@@ -55,4 +55,9 @@ def uri_of(path: str) -> str:
         path = posixpath.basename(path.rstrip("/"))
     normal = posixpath.normpath(path) if path else ""
     parts = [part for part in normal.split("/") if part not in ("", ".", "..")]
-    return quote("/".join(parts) or "unknown", safe="/", errors="replace")
+    text = "/".join(parts) or "unknown"
+    try:
+        # The bytes of a name that is no UTF-8, as Python's file system functions carry them.
+        return quote(text, safe="/", errors="surrogateescape")
+    except UnicodeEncodeError:
+        return quote(text, safe="/", errors="replace")

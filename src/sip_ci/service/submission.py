@@ -142,7 +142,7 @@ def _failed(file: TraceFile, reason: str, *, skip: bool) -> InputAnalysis:
 
 def _may_be_no_trace(file: TraceFile) -> bool:
     """Whether it is no wonder if this is no trace: a text that a search came upon, and that nobody called a capture."""
-    return not file.named and not is_called_capture(file.path)
+    return not file.named and not is_called_capture(file.name)
 
 
 def _has_binary_magic(path: Path) -> bool:

@@ -79,6 +79,7 @@ def translate(file: TraceFile, parts: Sequence[Part], *, is_text: bool, notices:
         calls=sum(meta.calls for meta in metas),
         packets=sum(meta.packets for meta in metas),
         text_path=file.name if is_text and file.in_workspace else "",
+        archive=file.archive,
         notices=tuple(dict.fromkeys(all_notices)),
         not_checked=tuple(not_checked.values()),
         quality=_quality([part.response.quality for part in parts]),
@@ -100,7 +101,7 @@ def fingerprint(wire: WireFinding, input_name: str) -> str:
 
 def _hashed(identity: str, input_name: str) -> str:
     text = f"sipCi/v1\0{input_name}\0{identity}"
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 def _finding(wire: WireFinding, input_name: str, chunk: Chunk | None) -> Finding:
