@@ -1,6 +1,7 @@
 """baresip's SIP trace (`-s` or `/sip_trace`): a time and `#`, a line with transport and both addresses, the message.
 
-Colours surround each message. Versions before 1.0 write no time. The trace does not say which side is its own.
+Colours surround each message. Version 1.0 and those before it write no time. The trace does not say which side is
+its own.
 """
 
 from __future__ import annotations

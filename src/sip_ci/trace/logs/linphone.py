@@ -90,7 +90,7 @@ class _Pending:
             start=record.head.start if own else begin,
             payload=begin,
             text=data,
-            fidelity=None if exact else Fidelity.LINE_ENDINGS_LOST,
+            fidelity=Fidelity.EXACT if exact else Fidelity.LINE_ENDINGS_LOST,
             # What lies between the records of a message may be other messages.
             end=max(begin, min(begin + count, record.end)) if within else record.end,
         )
@@ -190,7 +190,7 @@ def _record(text: LogText, start: int, match: re.Match[bytes], limit: int, split
 
 
 def _data(region: bytes, label: bytes, size: int, *, split: bool) -> tuple[bytes, int]:
-    """The bytes that a record shows, and how many of the text they take up. `split`: it begins with the LF of a CRLF."""
+    """The bytes that a record shows, and how many of the text they take up. `split`: a CRLF is cut."""
     lines = region.split(b"\n")
     shape = label_shape(label.rstrip(b" \t"))
     labelled = bool(label.strip()) and shape.match(lines[0]) is not None
