@@ -7,14 +7,24 @@ from collections.abc import Sequence
 
 from sip_ci.trace.logs.assembly import assemble
 from sip_ci.trace.logs.asterisk import PJSIP_LOGGER
+from sip_ci.trace.logs.audiocodes import AUDIOCODES
+from sip_ci.trace.logs.baresip import BARESIP
 from sip_ci.trace.logs.chan_sip import CHAN_SIP
+from sip_ci.trace.logs.cisco import CCSIP
 from sip_ci.trace.logs.cleaning import clean
+from sip_ci.trace.logs.cucm import CUCM
 from sip_ci.trace.logs.discovery import discover
 from sip_ci.trace.logs.freeswitch import SOFIA
 from sip_ci.trace.logs.homer import HOMER
 from sip_ci.trace.logs.interface import LogLayout, LogText
+from sip_ci.trace.logs.jssip import JSSIP
+from sip_ci.trace.logs.linphone import BELLE_SIP
 from sip_ci.trace.logs.ngrep import NGREP
+from sip_ci.trace.logs.oracle import SIPMSG
+from sip_ci.trace.logs.pjsua import PJSUA
+from sip_ci.trace.logs.ribbon import SBC_CORE
 from sip_ci.trace.logs.sipdump import SIPDUMP
+from sip_ci.trace.logs.sipjs import SIPJS
 from sip_ci.trace.logs.sipp import SIPP
 from sip_ci.trace.logs.sngrep import SNGREP
 from sip_ci.trace.logs.tcpdump import TCPDUMP
@@ -36,6 +46,16 @@ LAYOUTS: Sequence[LogLayout] = (
     TSHARK_EK,
     SIPDUMP,
     HOMER,
+    PJSUA,
+    BARESIP,
+    BELLE_SIP,
+    JSSIP,
+    SIPJS,
+    CCSIP,
+    CUCM,
+    SIPMSG,
+    AUDIOCODES,
+    SBC_CORE,
 )
 """The layouts that announce each message by a line of their own. A new one needs its module, and a line here."""
 
