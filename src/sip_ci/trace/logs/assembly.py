@@ -39,10 +39,12 @@ def _notices(texts: Sequence[tuple[CleanText, Discovery]], twins: int) -> Iterat
         (clean.line_of(piece.claim.start), piece.framed.missing)
         for clean, discovery in texts
         for piece in discovery.pieces
-        if piece.framed.fidelity is Fidelity.TRUNCATED
+        if piece.framed.fidelity is Fidelity.TRUNCATED and not piece.claim.head.repeats
     ]
     if cut_off:
-        text = f"Messages in this log are shorter than they say, the first by {cut_off[0][1]} bytes"
+        text = "Messages in this log are not all there"
+        if cut_off[0][1]:
+            text = f"Messages in this log are shorter than they say, the first by {cut_off[0][1]} bytes"
         yield Notice(NoticeKind.TRUNCATED_MESSAGE, text, len(cut_off), Position(line=cut_off[0][0]))
     unreadable = [clean.line_of(offset) for clean, discovery in texts for offset in discovery.unreadable]
     if unreadable:

@@ -57,9 +57,8 @@ def cut(claim: Claim, text: LogText, *, altered: bool) -> Piece:
         if head.fidelity in (Fidelity.DECODED, Fidelity.TRUNCATED):
             # What is missing was lost by the program that decoded the message; lengths say nothing.
             return Piece(claim, Framed(head.text, head.fidelity, 0), claim.limit if head.end is None else head.end)
-        framed = frame(head.text[:MAXIMUM_MESSAGE], head.size, tight=True, altered=head.fidelity is not Fidelity.EXACT)
-        if head.fidelity is not None and framed.fidelity is not Fidelity.TRUNCATED:
-            framed = Framed(framed.raw, head.fidelity, 0)
+        exact = head.fidelity is Fidelity.EXACT and not altered
+        framed = frame(head.text[:MAXIMUM_MESSAGE], head.size, tight=True, altered=not exact)
         return Piece(claim, framed, claim.limit if head.end is None else head.end)
     chunk = text[claim.start : min(claim.limit, claim.start + MAXIMUM_MESSAGE)]
     if layout.carriage_return:

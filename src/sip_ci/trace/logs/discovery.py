@@ -39,7 +39,7 @@ class Discovery:
 
     layouts: tuple[LogLayout, ...]
     pieces: tuple[Piece, ...]
-    """In the order of the text; no message is in it twice."""
+    """In the order of the text, with those that only repeat others."""
     unreadable: tuple[int, ...]
     """Offsets of the heads of these layouts that no SIP message follows."""
     unannounced: tuple[int, ...]
@@ -102,7 +102,7 @@ def _read(text: LogText, layouts: Sequence[LogLayout], altered: bool) -> Discove
             break
     counts = {layout.name: 0 for layout in layouts}
     for piece in pieces:
-        counts[piece.claim.layout.name] += 1
+        counts[piece.claim.layout.name] += not piece.claim.head.repeats
     used = sorted((layout for layout in layouts if counts[layout.name]), key=lambda layout: -counts[layout.name])
     return Discovery(tuple(used), tuple(pieces), unreadable, ())
 

@@ -1,4 +1,4 @@
-"""FreeSWITCH's `sofia global siptrace on`, and other programs on sofia-sip such as drachtio.
+"""FreeSWITCH's `sofia global siptrace on`, and other programs on sofia-sip.
 
 Three generations: a ruler of dashes before and after and three blanks before each line; one ruler and no blanks;
 neither. All write the time of day and the other side's address.
@@ -22,8 +22,9 @@ _HEAD = re.compile(
     rb"[^\r\n]{0,64}? at (?P<stamp>[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}):?[ \t]*\r?$",
     re.MULTILINE,
 )
+_DATED = re.compile(rb"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\.[0-9]{6} \Z")
 _DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}(?=[T ][0-9]{2}:)")
-_TERMINATOR = re.compile(
+TERMINATOR = re.compile(
     rb"\n(?=[^\r\n]{0,128}?(?:-{72}|\*\*\* message truncated)"
     rb"|(?:[0-9a-f]{8}-[0-9a-f-]{27} )?[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6} )|\v"
 )
@@ -35,28 +36,32 @@ class SofiaLayout:
     name = "freeswitch"
     origin = TraceOrigin.LOG
     tight = False
-    terminator = _TERMINATOR
+    terminator = TERMINATOR
     carriage_return = b""
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The `recv` and `send` lines."""
-        for start, _ in lines_with(text, b" bytes from ", b" bytes to "):
-            match = _HEAD.match(text, start)
-            if match is None:
-                continue
-            # drachtio writes the date, too, before the line; FreeSWITCH's log file does for its own lines only.
-            date = _DATE.search(match["before"])
-            stamp = match["stamp"] if date is None else date[0] + b" " + match["stamp"]
-            port = port_number(match["port"].decode()) if match["port"] else 5060
-            yield Head(
-                start,
-                next_line(text, match.end()),
-                find_stamp(stamp),
-                sent=match["way"] == b"send",
-                remote=Endpoint(match["host"].decode("latin-1").lower(), port),
-                transport=transport_named(match["transport"].decode()),
-                size=int(match["size"]),
-            )
+        return sofia_heads(text, dated=False)
+
+
+def sofia_heads(text: LogText, *, dated: bool) -> Iterator[Head]:
+    """The `recv` and `send` lines of sofia-sip: those right behind a date, which drachtio writes, or all others."""
+    for start, _ in lines_with(text, b" bytes from ", b" bytes to "):
+        match = _HEAD.match(text, start)
+        if match is None or (_DATED.search(match["before"]) is not None) is not dated:
+            continue
+        date = _DATE.search(match["before"])
+        stamp = match["stamp"] if date is None else date[0] + b" " + match["stamp"]
+        port = port_number(match["port"].decode()) if match["port"] else 5060
+        yield Head(
+            start,
+            next_line(text, match.end()),
+            find_stamp(stamp),
+            sent=match["way"] == b"send",
+            remote=Endpoint(match["host"].decode("latin-1").lower(), port),
+            transport=transport_named(match["transport"].decode()),
+            size=int(match["size"]),
+        )
 
 
 SOFIA = SofiaLayout()

@@ -40,7 +40,9 @@ class Head:
     It begins in the line of `payload`. None for a message that stands in the log as one piece.
     """
     fidelity: Fidelity | None = None
-    """How close `text` is to the wire, where the layout knows that; None where its line ends say it."""
+    """How close `text` is to the wire. EXACT: as far as its line ends are CRLF; None: nothing in it is exact."""
+    repeats: bool = False
+    """Whether the log shows the message a second time, or one that was never on the wire: it counts for nothing."""
     end: int | None = None
     """Offset behind the record, where the layout knows that: what follows belongs to no message of it."""
 

@@ -1,18 +1,21 @@
 """`ngrep -W byline -t`: a line with transport, time and addresses, then the payload with a dot for each CR.
 
-TCP payloads are those of single segments, so a long message over TCP may be cut into parts.
+TCP payloads are those of single segments, which are joined to messages.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sip_ci.trace.logs.addresses import endpoint
 from sip_ci.trace.logs.anchors import lines_with, next_line
+from sip_ci.trace.logs.framing import with_carriage_returns
 from sip_ci.trace.logs.interface import Head, LogText
+from sip_ci.trace.logs.segments import SegmentJoiner
 from sip_ci.trace.logs.stamps import find_stamp
-from sip_ci.trace.observation import Transport
+from sip_ci.trace.observation import Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
 
 _HEAD = re.compile(
@@ -22,6 +25,7 @@ _HEAD = re.compile(
     rb"(?: #[0-9]{1,12})?[ \t]*\r?$",
     re.MULTILINE,
 )
+_LONGEST_SEGMENT = 1 << 17
 
 
 class NgrepLayout:
@@ -36,18 +40,35 @@ class NgrepLayout:
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The lines with a transport's letter and two addresses."""
-        for start, _ in lines_with(text, b" -> "):
-            match = _HEAD.match(text, start)
-            if match is not None:
-                yield Head(
-                    start,
-                    next_line(text, match.end()),
-                    find_stamp(match["stamp"] or b""),
-                    source=endpoint(match["source"]),
-                    destination=endpoint(match["destination"]),
-                    # WebSocket is TCP, too: the Via knows better.
-                    transport=Transport.UDP if match["transport"] == b"U" else Transport.UNKNOWN,
-                )
+        matches = [match for start, _ in lines_with(text, b" -> ") if (match := _HEAD.match(text, start)) is not None]
+        joiner = SegmentJoiner()
+        found: list[Head] = []
+        for index, match in enumerate(matches):
+            head = _head(text, match)
+            if match["transport"] == b"U":
+                found.append(head)
+                continue
+            end = matches[index + 1].start() if index + 1 < len(matches) else len(text)
+            payload = with_carriage_returns(text[head.payload : min(end, head.payload + _LONGEST_SEGMENT)], b".")
+            # The line end of ngrep itself is no part of the payload.
+            found += joiner.add(replace(head, end=end), payload.removesuffix(b"\n").removesuffix(b"\n"))
+        found += joiner.rest()
+        found.sort(key=lambda head: head.start)
+        yield from found
+
+
+def _head(text: LogText, match: re.Match[bytes]) -> Head:
+    udp = match["transport"] == b"U"
+    return Head(
+        match.start(),
+        next_line(text, match.end()),
+        find_stamp(match["stamp"] or b""),
+        source=endpoint(match["source"]),
+        destination=endpoint(match["destination"]),
+        # WebSocket is TCP, too: the Via knows better.
+        transport=Transport.UDP if udp else Transport.UNKNOWN,
+        fidelity=None if udp else Fidelity.LINE_ENDINGS_LOST,
+    )
 
 
 NGREP = NgrepLayout()

@@ -14,18 +14,23 @@ from sip_ci.trace.logs.cisco import CCSIP
 from sip_ci.trace.logs.cleaning import clean
 from sip_ci.trace.logs.cucm import CUCM
 from sip_ci.trace.logs.discovery import discover
+from sip_ci.trace.logs.drachtio import DRACHTIO
 from sip_ci.trace.logs.freeswitch import SOFIA
 from sip_ci.trace.logs.homer import HOMER
 from sip_ci.trace.logs.interface import LogLayout, LogText
 from sip_ci.trace.logs.jssip import JSSIP
+from sip_ci.trace.logs.kamailio import KAMAILIO
 from sip_ci.trace.logs.linphone import BELLE_SIP
 from sip_ci.trace.logs.ngrep import NGREP
 from sip_ci.trace.logs.oracle import SIPMSG
 from sip_ci.trace.logs.pjsua import PJSUA
 from sip_ci.trace.logs.ribbon import SBC_CORE
+from sip_ci.trace.logs.sip_trace import SIP_TRACE
 from sip_ci.trace.logs.sipdump import SIPDUMP
 from sip_ci.trace.logs.sipjs import SIPJS
 from sip_ci.trace.logs.sipp import SIPP
+from sip_ci.trace.logs.sipp_extra import SIPP_ERRORS, SIPP_SHORT
+from sip_ci.trace.logs.sipsymposium import SIPSYMPOSIUM
 from sip_ci.trace.logs.sngrep import SNGREP
 from sip_ci.trace.logs.tcpdump import TCPDUMP
 from sip_ci.trace.logs.tshark_json import TSHARK_EK, TSHARK_JSON
@@ -56,6 +61,12 @@ LAYOUTS: Sequence[LogLayout] = (
     SIPMSG,
     AUDIOCODES,
     SBC_CORE,
+    KAMAILIO,
+    SIP_TRACE,
+    SIPSYMPOSIUM,
+    DRACHTIO,
+    SIPP_SHORT,
+    SIPP_ERRORS,
 )
 """The layouts that announce each message by a line of their own. A new one needs its module, and a line here."""
 
@@ -71,7 +82,7 @@ def read_log(data: LogText | bytearray | memoryview, name: str) -> Trace:
     """
     texts = clean(data if isinstance(data, bytes | mmap.mmap) else bytes(data))
     found = [(text, discover(text.text, LAYOUTS, altered=text.altered)) for text in texts]
-    found = [(text, discovery) for text, discovery in found if discovery.pieces]
+    found = [(text, discovery) for text, discovery in found if discovery.layouts]
     if not found:
         notice = Notice(NoticeKind.SKIPPED_TEXT, "No SIP message was found in this text")
         return Trace(name, UNKNOWN_FORMAT, TraceOrigin.TEXT, Clock.ORDINAL, (), notices=(notice,))

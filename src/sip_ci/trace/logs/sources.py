@@ -56,10 +56,9 @@ class Part:
 
 def sources_of(clean: CleanText, discovery: Discovery) -> list[Source]:
     """One source for each layout of a program's text."""
-    if len(discovery.layouts) == 1:
-        return [Source(clean, discovery.layouts[0], list(discovery.pieces))]
+    pieces = [piece for piece in discovery.pieces if not piece.claim.head.repeats]
     return [
-        Source(clean, layout, [piece for piece in discovery.pieces if piece.claim.layout is layout])
+        Source(clean, layout, [piece for piece in pieces if piece.claim.layout is layout])
         for layout in discovery.layouts
     ]
 
