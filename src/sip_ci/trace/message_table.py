@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 import numpy as np
+import numpy.typing as npt
 
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint, Fidelity, Observation, Position, Transport
@@ -15,6 +16,12 @@ _TRANSPORTS = tuple(Transport)
 _FIDELITIES = tuple(Fidelity)
 _NUMBER_OF = {transport: number for number, transport in enumerate(_TRANSPORTS)}
 _GRADE_OF = {fidelity: number for number, fidelity in enumerate(_FIDELITIES)}
+
+_Integers = npt.NDArray[np.integer]
+
+
+def _manner(transport: Transport, fidelity: Fidelity) -> int:
+    return _NUMBER_OF[transport] * len(_FIDELITIES) + _GRADE_OF[fidelity]
 
 
 class MessageTable(Sequence[SipMessage]):
@@ -48,18 +55,33 @@ class MessageTable(Sequence[SipMessage]):
         self.times_ns.append(time_ns)
         self.sources.append(source)
         self.destinations.append(destination)
-        self.manners.append(_NUMBER_OF[transport] * len(_FIDELITIES) + _GRADE_OF[fidelity])
+        self.manners.append(_manner(transport, fidelity))
         self._frames.append(frame)
         self._ip_ids.append(ip_id)
         self._fragments.append(fragments)
 
+    def extend(
+        self, raws: Sequence[bytes], times_ns: _Integers, sources: _Integers, destinations: _Integers,
+        frames: _Integers, ip_ids: _Integers,
+    ) -> None:  # fmt: skip
+        """Append whole messages that came in one UDP datagram each; columns of as many elements."""
+        self.raws += raws
+        self.times_ns.frombytes(times_ns.astype(np.int64).tobytes())
+        self.sources.frombytes(sources.astype(np.intc).tobytes())
+        self.destinations.frombytes(destinations.astype(np.intc).tobytes())
+        self._frames.frombytes(frames.astype(np.int64).tobytes())
+        self._ip_ids.frombytes(ip_ids.astype(np.intc).tobytes())
+        count = len(raws)
+        self._fragments.extend([1] * count)
+        self.manners.extend([_manner(Transport.UDP, Fidelity.EXACT)] * count)
+
     def sort(self) -> None:
-        """Bring the messages into the order of their times; those of one time keep their order."""
-        times = np.frombuffer(self.times_ns, np.int64) if self.times_ns else np.zeros(0, np.int64)
-        if len(times) < 2 or bool((times[1:] >= times[:-1]).all()):
+        """Bring the messages into the order of their times; those of one time into that of the capture."""
+        if len(self.raws) < 2:
             return
-        order = np.argsort(times, kind="stable")
-        del times
+        order = np.lexsort((np.asarray(self._frames), np.asarray(self.times_ns)))
+        if bool((order[1:] > order[:-1]).all()):
+            return
         self.raws = [self.raws[place] for place in order.tolist()]
         for name in ("times_ns", "sources", "destinations", "manners", "_frames", "_ip_ids", "_fragments"):
             column: array[int] = getattr(self, name)

@@ -34,11 +34,11 @@ class StartLine(NamedTuple):
 
 def looks_like_start_line(data: _Buffer, offset: int = 0) -> bool:
     """Whether a SIP message could begin at `offset`. Looks at one line of bounded length."""
-    return _is_plain(data, offset) or _is_start_line(data, offset)
+    return is_usual_start_line(data, offset) or _is_start_line(data, offset)
 
 
-def _is_plain(data: _Buffer, offset: int) -> bool:
-    """Whether a start line of the usual form stands there; most do, and this look is short."""
+def is_usual_start_line(data: _Buffer, offset: int) -> bool:
+    """Whether a start line of the usual form stands at `offset`; most have it, and this look is short."""
     if data[offset : offset + 8] == b"SIP/2.0 ":
         return data[offset + 8 : offset + 11].isdigit() and data[offset + 11 : offset + 12] == b" "
     end = data.find(b"\r\n", offset, offset + _CACHED_LENGTH)
