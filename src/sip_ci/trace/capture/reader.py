@@ -16,6 +16,7 @@ from sip_ci.trace.capture.facts import FactsBuilder
 from sip_ci.trace.capture.framing import Mark
 from sip_ci.trace.capture.media_rows import MediaRows, MediaRowsBuilder
 from sip_ci.trace.capture.plain_rtp import PlainRtp
+from sip_ci.trace.capture.plain_sip import take_plain_messages
 from sip_ci.trace.capture.records import PADDING, RecordBatch
 from sip_ci.trace.capture.slow_path import SlowPath
 from sip_ci.trace.capture.tcp import FIN, RST, SYN, TcpReassembler
@@ -126,6 +127,10 @@ class CaptureReader:
         candidates = np.flatnonzero(media.maybe_sip)
         if len(candidates):
             rewritten = written_by_program(batch, udp.row[candidates])
+            plain = take_plain_messages(batch, udp, candidates, rewritten, self._endpoints, self._messages)
+            is_sip[plain] = True
+            odd = ~is_sip[candidates]
+            candidates, rewritten = candidates[odd], rewritten[odd]
             for place, *values in zip(
                 candidates.tolist(), udp.payload[candidates].tolist(), udp.captured[candidates].tolist(),
                 udp.wire[candidates].tolist(), udp.source[candidates].tolist(), udp.destination[candidates].tolist(),
