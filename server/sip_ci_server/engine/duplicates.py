@@ -7,13 +7,14 @@ T1 (500 ms by default, RFC 3261 §17.1.1.1) after the previous one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.message import SipMessage
+from sip_ci_server.engine.rtp_statistics import steps_of
+from sip_ci_server.engine.streams import Stream
 
 COPY_WINDOW = 0.005
 """Seconds within which an identical message is a copy of the same packet, whatever its addresses."""
@@ -69,23 +70,30 @@ def _is_copy(original: SipMessage, candidate: SipMessage) -> bool:
     return bool(first.ip_id) and first.ip_id == second.ip_id and elapsed < IP_ID_WINDOW
 
 
-def fold_media(table: MediaTable) -> tuple[MediaTable, int]:
-    """Return the table without copies of RTP packets on the same path, and the number of copies."""
-    if len(table) < 2:
-        return table, 0
-    order = np.lexsort((table.time_ns, table.timestamp, table.sequence, table.ssrc, table.destination, table.source))
-    columns = (table.source, table.destination, table.ssrc, table.sequence, table.timestamp, table.kind, table.size)
+def fold_media(stream: Stream) -> tuple[Stream, int]:
+    """Return the stream without copies of its packets, and the number of copies."""
+    if stream.is_regular or stream.packets < 2:
+        return stream, 0
+    rows = stream.rows
+    if (steps_of(rows.sequence, 16) > 0).all():
+        return stream, 0
+    order = np.lexsort((rows.time_ns, rows.timestamp, rows.sequence))
     same = np.ones(len(order) - 1, dtype=bool)
-    for column in columns:
+    for column in (rows.sequence, rows.timestamp, rows.size):
         ordered = column[order]
         same &= ordered[1:] == ordered[:-1]
-    elapsed = np.diff(table.time_ns[order])
-    is_rtp = table.kind[order][1:] == 1
-    identification = table.ip_id[order]
+    elapsed = np.diff(rows.time_ns[order])
+    identification = rows.ip_id[order]
     same_packet = (identification[1:] == identification[:-1]) & (identification[1:] != 0)
-    copy = same & is_rtp & ((elapsed < COPY_WINDOW * 1e9) | (same_packet & (elapsed < IP_ID_WINDOW * 1e9)))
+    copy = same & ((elapsed < COPY_WINDOW * 1e9) | (same_packet & (elapsed < IP_ID_WINDOW * 1e9)))
     if not copy.any():
-        return table, 0
-    keep = np.ones(len(table), dtype=bool)
+        return stream, 0
+    keep = np.ones(len(order), dtype=bool)
     keep[order[1:][copy]] = False
-    return table.select(keep), int(copy.sum())
+    return stream.part(keep), int(copy.sum())
+
+
+def fold_media_of(streams: Iterable[Stream]) -> tuple[list[Stream], int]:
+    """Return the streams without copies of their packets, and the number of copies."""
+    folded = [fold_media(stream) for stream in streams]
+    return [stream for stream, _ in folded], sum(copies for _, copies in folded)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint, Fidelity
 from sip_ci.trace.trace import Trace
 from sip_ci_server.engine.attempts import Attempt, build_attempts
 from sip_ci_server.engine.capture_loss import streams_lost_by_capture
 from sip_ci_server.engine.dialogs import Dialogs, Leg, build_dialogs
-from sip_ci_server.engine.duplicates import fold_media, fold_messages
+from sip_ci_server.engine.duplicates import fold_media_of, fold_messages
 from sip_ci_server.engine.media_sessions import MediaSession, build_media_sessions
 from sip_ci_server.engine.nodes import Nodes
 from sip_ci_server.engine.observability import Observability
@@ -31,7 +30,6 @@ class Model:
     """Without copies; `message.index` still counts in the trace."""
     copies: int
     """How many message and media copies were folded."""
-    media: MediaTable
     nodes: Nodes
     seen: Observability
     transactions: Transactions
@@ -214,19 +212,18 @@ def build_model(trace: Trace) -> Model:
     """Build the model; time and memory are linear in the number of messages and media packets."""
     trace, repetitions = fold_repetitions(trace)
     messages, message_copies = fold_messages([message for message in trace.messages if _has_whole_head(message)])
-    media, media_copies = fold_media(trace.media)
     nodes = Nodes(messages)
     seen = Observability(trace, messages, nodes)
     transactions = build_transactions(messages, nodes)
     dialogs = build_dialogs(transactions, nodes)
     descriptions = SessionDescriptions()
     rounds = {leg.number: rounds_of(leg, descriptions) for leg in dialogs.legs}
-    candidates = build_streams(media)
+    candidates, media_copies = fold_media_of(build_streams(trace.media))
     sessions, candidates = build_media_sessions(dialogs.legs, rounds, candidates, seen.ends)
     announced = {id(stream) for session in sessions for stream in session.streams}
     streams = [stream for stream in candidates if id(stream) in announced or behaves_like_rtp(stream)]
     return Model(
-        trace, messages, message_copies + media_copies, media, nodes, seen, transactions, dialogs,
+        trace, messages, message_copies + media_copies, nodes, seen, transactions, dialogs,
         build_attempts(transactions), build_registrations(transactions), descriptions, rounds, streams, sessions,
         repetitions,
     )  # fmt: skip

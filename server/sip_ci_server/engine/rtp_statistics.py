@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
 MAXIMUM_DROPOUT = 3000
 """A larger step forward in sequence numbers is a restart, not a loss (RFC 3550 A.1, MAX_DROPOUT)."""
 MAXIMUM_MISORDER = 100
@@ -16,9 +19,10 @@ LONGEST_PAUSE = 10.0
 """Seconds between packets beyond which their distance says nothing of jitter."""
 _BLOCK = 128
 _GAIN = 1.0 / 16.0
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+_FADE: FloatArray = np.power(1.0 - _GAIN, np.arange(1, _BLOCK + 1, dtype=np.float64))
+"""How much is left of a value after each packet of a block."""
+_KERNEL: FloatArray = np.tril((1.0 - _GAIN) ** np.abs(np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))))
+"""How much each value of a block weighs in the jitter after each packet of it, in units of the gain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,16 @@ def _strays(steps: IntArray, jump: npt.NDArray[np.bool_]) -> IntArray:
     return strays
 
 
+def loss_in(sequence: npt.NDArray[np.uint16]) -> Loss:
+    """Count the losses of a stream by its sequence numbers in order of arrival (RFC 3550 A.1 and A.3)."""
+    steps = steps_of(sequence, 16)
+    if not ((steps < 1) | (steps > MAXIMUM_DROPOUT)).any():
+        # Nothing is out of order, doubled or restarted, as nearly always: each step says what is missing.
+        runs = steps[steps > 1] - 1
+        return Loss(len(sequence), len(sequence) + int(runs.sum()), runs, 0, 0)
+    return loss_of(*extended_sequence(sequence))
+
+
 def loss_of(extended: IntArray, segment: IntArray) -> Loss:
     """Count losses over all segments (RFC 3550 A.3)."""
     unique = np.unique(_apart(extended, segment))
@@ -161,17 +175,13 @@ def _smooth(values: FloatArray) -> FloatArray:
     size = len(values)
     if size == 0:
         return values
-    decay = 1.0 - _GAIN
     blocks = -(-size // _BLOCK)
     padded = np.zeros(blocks * _BLOCK)
     padded[:size] = values
-    powers = decay ** np.arange(_BLOCK)
-    kernel = np.tril(powers[np.abs(np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK)))])
-    partial = _GAIN * (padded.reshape(blocks, _BLOCK) @ kernel.T)
+    partial = _GAIN * (padded.reshape(blocks, _BLOCK) @ _KERNEL.T)
     carry = 0.0
-    fade = decay ** np.arange(1, _BLOCK + 1)
     for index in range(blocks):
-        partial[index] += carry * fade
+        partial[index] += carry * _FADE
         carry = float(partial[index, -1])
     smoothed: FloatArray = partial.reshape(-1)[:size]
     return smoothed

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from sip_ci.trace.media_table import MediaKind, MediaTable
-from sip_ci.trace.observation import Endpoint
+from sip_ci.trace.media_groups import RtpGroup, rtp_groups
+from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
 from sip_ci_server.engine.rtp_statistics import (
     Loss,
     extended_sequence,
     in_order,
     jitter_of,
-    loss_of,
+    loss_in,
     steps_of,
 )
 
@@ -33,34 +32,67 @@ _COMMON_STEPS = {80: 8000, 160: 8000, 240: 8000, 320: 16000, 480: 48000, 960: 48
 """Timestamp ticks for each packet, and the clock rate that they are typical of."""
 
 
-@dataclass(eq=False)
 class Stream:
-    """The packets of one SSRC between two endpoints, in order of arrival."""
+    """The packets of one SSRC between two endpoints, in order of arrival.
 
-    source: Endpoint
-    destination: Endpoint
-    ssrc: int
-    rows: MediaTable
-    encodings: dict[int, Encoding]
-    """What the payload types mean by the SDP of the call; empty where no SDP announces the stream."""
+    Figures are kept once they are known, arrays are not: the rows of a large capture are on a disk.
+    """
+
+    def __init__(self, group: RtpGroup) -> None:
+        self.source = group.source
+        self.destination = group.destination
+        self.ssrc = group.ssrc
+        self.encodings: dict[int, Encoding] = {}
+        """What the payload types mean by the SDP of the call; empty where no SDP announces the stream."""
+        self._group = group
 
     def __repr__(self) -> str:
-        return f"<Stream {self.source} -> {self.destination} {self.ssrc:#x} {len(self.rows)} packets>"
+        return f"<Stream {self.source} -> {self.destination} {self.ssrc:#x} {self.packets} packets>"
+
+    @property
+    def rows(self) -> MediaTable:
+        """The packets; ask once and keep the answer as long as it is needed, as it may come from a disk."""
+        return self._group.rows()
 
     @property
     def packets(self) -> int:
         """All packets, of whatever payload type."""
-        return len(self.rows)
+        return self._group.packets
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is known that each sequence number is one more than that before it."""
+        return self._group.regular
+
+    def part(self, selection: slice | npt.NDArray[np.bool_]) -> Stream:
+        """Some of the packets as a stream of their own, which has the same encodings."""
+        part = Stream(self._group.part(selection))
+        part.encodings = self.encodings
+        return part
+
+    def look(self) -> None:
+        """Take down what is usually asked for, so that rows on a disk are read once for all of it."""
+        if self._group.stored:
+            self._group.describe()
+            _ = self._span, self.payload_counts, self.loss, self.is_sample, self.order
+
+    @cached_property
+    def _span(self) -> tuple[int, int]:
+        """When the first and the last packet arrived, in UNIX nanoseconds."""
+        if self._group.span is not None:
+            return self._group.span
+        times = self.rows.time_ns
+        return int(times[0]), int(times[-1])
 
     @property
     def starts(self) -> float:
         """The arrival of the first packet, in UNIX seconds."""
-        return float(self.rows.time_ns[0]) / 1e9
+        return self._span[0] / 1e9
 
     @property
     def ends(self) -> float:
         """The arrival of the last packet, in UNIX seconds."""
-        return float(self.rows.time_ns[-1]) / 1e9
+        return self._span[1] / 1e9
 
     @property
     def duration(self) -> float:
@@ -74,6 +106,8 @@ class Stream:
     @cached_property
     def payload_counts(self) -> dict[int, int]:
         """Packets of each payload type."""
+        if self._group.payload_type is not None:
+            return {self._group.payload_type: self.packets}
         types, counts = np.unique(self.rows.payload_type, return_counts=True)
         return {int(number): int(count) for number, count in zip(types, counts, strict=True)}
 
@@ -93,10 +127,11 @@ class Stream:
         encoding = self.encoding_of(self.speech_type)
         if encoding is not None:
             return encoding.clock_rate
-        rows = self._speech
-        if rows.sum() < 3:
+        rows = self.rows
+        speech = rows.payload_type == self.speech_type
+        if speech.sum() < 3:
             return None
-        steps = steps_of(self.rows.timestamp[rows], 32)
+        steps = steps_of(rows.timestamp[speech], 32)
         values, counts = np.unique(steps, return_counts=True)
         return _COMMON_STEPS.get(int(values[counts.argmax()]))
 
@@ -112,52 +147,53 @@ class Stream:
         return encoding.name if encoding else f"PT {self.speech_type}"
 
     @cached_property
-    def _speech(self) -> npt.NDArray[np.bool_]:
-        speech: npt.NDArray[np.bool_] = self.rows.payload_type == self.speech_type
-        return speech
-
-    @cached_property
-    def _sequence(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        return extended_sequence(self.rows.sequence)
-
-    @cached_property
     def loss(self) -> Loss:
         """Losses over the whole stream: tones and noise share the sequence numbers."""
-        return loss_of(*self._sequence)
+        if self.is_regular:
+            return Loss(self.packets, self.packets, np.zeros(0, np.int64), 0, 0)
+        return loss_in(self.rows.sequence)
 
     @cached_property
-    def _jitter(self) -> npt.NDArray[np.float64] | None:
+    def _jitter(self) -> tuple[float, float] | None:
+        """The jitter in seconds after the last packet, and the highest."""
         clock_rate = self.clock_rate
         if clock_rate is None:
             return None
-        extended, segment = self._sequence
-        wanted = self._speech & in_order(extended, segment)
+        rows = self.rows
+        extended, segment = extended_sequence(rows.sequence)
+        wanted = (rows.payload_type == self.speech_type) & in_order(extended, segment)
         if wanted.sum() < 2:
             return None
-        restart = np.zeros(int(wanted.sum()), bool)
+        times = rows.time_ns[wanted]
+        restart = np.zeros(len(times), bool)
         restart[1:] = np.diff(segment[wanted]) != 0
         # A talkspurt after silence: some senders stop their clock meanwhile, and the pause is not the network's.
-        restart[1:] |= self.rows.marker[wanted][1:] & (np.diff(self.rows.time_ns[wanted]) > SILENCE * 1e9)
-        return jitter_of(self.rows.time_ns[wanted], self.rows.timestamp[wanted], clock_rate, restart)
+        restart[1:] |= rows.marker[wanted][1:] & (np.diff(times) > SILENCE * 1e9)
+        jitter = jitter_of(times, rows.timestamp[wanted], clock_rate, restart)
+        return float(jitter[-1]), float(jitter.max())
 
     @property
     def jitter_ms(self) -> float | None:
         """The jitter after the last packet in milliseconds (RFC 3550 A.8); None where the clock is unknown."""
-        return None if self._jitter is None else float(self._jitter[-1]) * 1000
+        return None if self._jitter is None else self._jitter[0] * 1000
 
     @property
     def max_jitter_ms(self) -> float | None:
         """The highest running jitter in milliseconds."""
-        return None if self._jitter is None else float(self._jitter.max()) * 1000
+        return None if self._jitter is None else self._jitter[1] * 1000
 
     @cached_property
     def packet_time_ms(self) -> float | None:
         """The commonest distance between the timestamps of consecutive speech packets, in milliseconds."""
         clock_rate = self.clock_rate
-        if clock_rate is None or self._speech.sum() < 3:
+        if clock_rate is None:
             return None
-        extended = self._sequence[0][self._speech]
-        ticks = steps_of(self.rows.timestamp[self._speech], 32)
+        rows = self.rows
+        speech = rows.payload_type == self.speech_type
+        if speech.sum() < 3:
+            return None
+        extended = extended_sequence(rows.sequence)[0][speech]
+        ticks = steps_of(rows.timestamp[speech], 32)
         consecutive = ticks[np.diff(extended) == 1]
         if not len(consecutive):
             return None
@@ -169,62 +205,59 @@ class Stream:
         noise = self.payload_counts.get(13, 0) + self.payload_counts.get(19, 0)
         return noise / self.packets if self.packets else 0.0
 
-    @property
+    @cached_property
     def is_sample(self) -> bool:
         """Whether the trace holds every second or every n-th packet only: loss is never that regular."""
-        steps = steps_of(self.rows.sequence, 16)
-        if len(steps) < MINIMUM_UNANNOUNCED:
+        if self.is_regular or self.packets <= MINIMUM_UNANNOUNCED:
             return False
+        steps = steps_of(self.rows.sequence, 16)
         values, counts = np.unique(steps, return_counts=True)
         commonest = counts.argmax()
         return bool(values[commonest] > 1 and counts[commonest] >= REGULAR * len(steps))
 
+    @cached_property
+    def order(self) -> tuple[float, float]:
+        """The shares, 0 to 1, of steps that go a little forward in sequence numbers, and not back in timestamps."""
+        rows = self.rows
+        if len(rows) < 2:
+            return 0.0, 0.0
+        steps = steps_of(rows.sequence, 16)
+        ticks = steps_of(rows.timestamp, 32)
+        return float(((steps >= 1) & (steps <= 10)).mean()), float((ticks >= 0).mean())
+
     def between(self, start: float, end: float) -> int:
         """The number of packets that arrived from `start` to `end`, in UNIX seconds."""
-        left, right = np.searchsorted(self.rows.time_ns, (int(start * 1e9), int(end * 1e9)))
+        since, until = int(start * 1e9), int(end * 1e9)
+        first, last = self._span
+        if since <= first and last < until:
+            return self.packets
+        if until <= first or last < since:
+            return 0
+        left, right = np.searchsorted(self.rows.time_ns, (since, until))
         return int(right - left)
 
 
 def build_streams(table: MediaTable) -> list[Stream]:
-    """Cut the table (copies already folded) into streams, in the order of their first packets."""
-    rtp = np.flatnonzero(table.kind == MediaKind.RTP)
-    if not len(rtp):
-        return []
-    path = table.source[rtp].astype(np.int64) * len(table.endpoints) + table.destination[rtp]
-    order = np.lexsort((table.ssrc[rtp], path))
-    sorted_path, sorted_ssrc = path[order], table.ssrc[rtp][order]
-    boundaries = np.flatnonzero((np.diff(sorted_path) != 0) | (np.diff(sorted_ssrc.astype(np.int64)) != 0)) + 1
-    starts, ends = np.concatenate(([0], boundaries)), np.concatenate((boundaries, [len(order)]))
-    if len(starts) > MAXIMUM_STREAMS:
-        largest = np.argsort(starts - ends, kind="stable")[:MAXIMUM_STREAMS]
-        starts, ends = starts[largest], ends[largest]
-    # Sorted once, each stream is a view of the sorted table; the sort is stable, so packets stay in order of arrival.
-    ordered = table.select(rtp[order])
-    streams = [_stream(ordered.select(slice(start, end))) for start, end in zip(starts, ends, strict=True)]
-    streams.sort(key=lambda stream: int(stream.rows.time_ns[0]))
+    """Cut the table into streams, in the order of their first packets."""
+    streams = [Stream(group) for group in rtp_groups(table, MAXIMUM_STREAMS)]
+    for stream in streams:
+        stream.look()
+    streams.sort(key=lambda stream: stream.starts)
     return streams
-
-
-def _stream(rows: MediaTable) -> Stream:
-    source, destination = rows.endpoints[rows.source[0]], rows.endpoints[rows.destination[0]]
-    return Stream(source, destination, int(rows.ssrc[0]), rows, {})
 
 
 def cut(stream: Stream, times: Sequence[float]) -> list[Stream]:
     """Cut a stream at the given times, in ascending UNIX seconds; parts without packets are left out."""
     places = np.searchsorted(stream.rows.time_ns, [int(time * 1e9) for time in times]).tolist()
     spans = zip([0, *places], [*places, stream.packets], strict=True)
-    return [_stream(stream.rows.select(slice(start, end))) for start, end in spans if end > start]
+    return [stream.part(slice(start, end)) for start, end in spans if end > start]
 
 
 def behaves_like_rtp(stream: Stream) -> bool:
     """Whether a stream that no SDP announces is plausibly RTP: its numbers and its time move on in order."""
     if stream.packets < MINIMUM_UNANNOUNCED:
         return False
-    steps = steps_of(stream.rows.sequence, 16)
-    orderly = float(((steps >= 1) & (steps <= 10)).mean())
-    ticks = steps_of(stream.rows.timestamp, 32)
-    forward = float((ticks >= 0).mean())
+    orderly, forward = stream.order
     dominant = max(stream.payload_counts.values()) / stream.packets
     known = stream.speech_type <= 34 or 96 <= stream.speech_type <= 127
     return known and orderly > 0.8 and forward > 0.9 and dominant > 0.6

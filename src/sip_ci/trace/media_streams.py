@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sip_ci.trace.media_table import MediaKind, MediaTable
+from sip_ci.trace.media_groups import RtpGroup, rtp_groups
+from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES
+
+_MOST = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +43,19 @@ class MediaStream:
 
 
 def media_streams(media: MediaTable) -> list[MediaStream]:
-    """The RTP streams, in order of their first packets."""
-    rtp = media.kind == MediaKind.RTP
-    if not rtp.any():
-        return []
-    times, types, frames = media.time_ns[rtp], media.payload_type[rtp], media.frame[rtp]
-    columns = (media.source[rtp], media.destination[rtp], media.ssrc[rtp])
-    keys = np.stack([column.astype(np.int64) for column in columns], axis=1)
-    streams, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    # The shape of the inverse differs between numpy versions.
-    order = np.argsort(place.reshape(-1), kind="stable")
-    bounds = np.searchsorted(place.reshape(-1)[order], np.arange(len(streams) + 1))
-    found: list[tuple[int, MediaStream]] = []
-    for index, (source, destination, ssrc) in enumerate(streams.tolist()):
-        rows = order[bounds[index] : bounds[index + 1]]
-        stream = MediaStream(
-            media.endpoints[source],
-            media.endpoints[destination],
-            ssrc,
-            int(np.bincount(types[rows]).argmax()),
-            len(rows),
-            int(times[rows].min()),
-            int(times[rows].max()),
-            int(frames[rows[0]]),
-        )
-        found.append((int(first[index]), stream))
-    return [stream for _, stream in sorted(found, key=lambda pair: pair[0])]
+    """The RTP streams, in order of their first packets; of very many the largest."""
+    return [_stream(group) for group in rtp_groups(media, _MOST)]
+
+
+def _stream(group: RtpGroup) -> MediaStream:
+    rows = group.rows()
+    return MediaStream(
+        group.source,
+        group.destination,
+        group.ssrc,
+        int(np.bincount(rows.payload_type).argmax()),
+        group.packets,
+        int(rows.time_ns.min()),
+        int(rows.time_ns.max()),
+        int(rows.frame[0]),
+    )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from sip_ci.trace.observation import Endpoint
+
+if TYPE_CHECKING:
+    from sip_ci.trace.media_spill import MediaSpill
 
 
 class MediaKind(IntEnum):
@@ -24,7 +28,10 @@ class MediaKind(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaTable:
-    """One row for each media packet, in the order of capture; all columns have the same length."""
+    """One row for each media packet, in the order of capture; all columns have the same length.
+
+    The packets of a large capture are in `spill` instead, and the columns are empty: ask `media_groups` for RTP.
+    """
 
     endpoints: tuple[Endpoint, ...]
     """What `source` and `destination` index."""
@@ -48,9 +55,16 @@ class MediaTable:
     ip_id: npt.NDArray[np.uint16]
     rtcp: tuple[RtcpDatagram, ...] = ()
     """The bytes of the RTCP datagrams, which are few."""
+    spill: MediaSpill | None = None
 
     def __len__(self) -> int:
-        return len(self.time_ns)
+        return len(self.time_ns) + (self.spill.rows if self.spill is not None else 0)
+
+    @property
+    def rtp_packets(self) -> int:
+        """How many of the packets are RTP."""
+        spilled = self.spill.rtp_rows if self.spill is not None else 0
+        return int((self.kind == MediaKind.RTP).sum()) + spilled
 
     @classmethod
     def empty(cls) -> MediaTable:

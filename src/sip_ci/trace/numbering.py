@@ -11,6 +11,8 @@ Keys = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.int32]
 
 _SMALLEST = 1 << 12
+_AT_ONCE = 1 << 12
+"""Elements that are taken one at a time before the rest of a column is looked up again."""
 _ROOM = 4
 """Slots for each number at least, so that few of them are shared."""
 
@@ -68,22 +70,32 @@ class PairNumbers:
     def _probed(self, first: Keys, second: Keys, place: npt.NDArray[np.int64]) -> Numbers:
         """The numbers of pairs that are not in their own slot: in one of the next, or nowhere yet."""
         result = np.full(len(first), -1, np.int32)
-        waiting = np.arange(len(first))
-        new: list[npt.NDArray[np.int64]] = []
+        new = self._look(first, second, place, np.arange(len(first)), result)
+        taken = _AT_ONCE
+        while len(new):
+            # The first ones are taken one at a time; most of the others are then known.
+            head, new = new[:taken], new[taken:]
+            result[head] = self._added(first[head], second[head])
+            taken *= 2
+            new = self._look(first, second, self._places(first[new], second[new]), new, result)
+        return result
+
+    def _look(
+        self, first: Keys, second: Keys, place: npt.NDArray[np.int64], waiting: npt.NDArray[np.int64], result: Numbers
+    ) -> npt.NDArray[np.int64]:
+        """Enter what is known of the waiting elements into the result; the elements that are not known, in order."""
+        unknown: list[npt.NDArray[np.int64]] = []
         while len(waiting):
             found = self._slots[place]
             empty = found < 0
             if empty.any():
-                new.append(waiting[empty])
+                unknown.append(waiting[empty])
             same = ~empty & (self._first[found] == first[waiting]) & (self._second[found] == second[waiting])
             result[waiting[same]] = found[same]
             other = ~(empty | same)
             waiting = waiting[other]
             place = (place[other] + 1) & (len(self._slots) - 1)
-        if new:
-            rows = np.sort(np.concatenate(new))
-            result[rows] = self._added(first[rows], second[rows])
-        return result
+        return np.sort(np.concatenate(unknown)) if unknown else waiting
 
     def _added(self, first: Keys, second: Keys) -> Numbers:
         """The numbers of pairs that the table does not hold; there may be several of each."""

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sip_ci.trace.capture.endpoints import EndpointTable
+from sip_ci.trace.media_spill import STREAMS, MediaSpill
 from sip_ci.trace.media_table import MediaKind, MediaTable, RtcpDatagram
+from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.observation import Endpoint
+from sip_ci.trace.trace import NoticeKind
+
+logger = logging.getLogger(__name__)
+
+RUN = 1 << 20
+"""Rows that are put in order together."""
+IN_MEMORY = 2 << 20
+"""Rows up to which all of them stay in memory; more go to a disk."""
 
 _COLUMNS = (
     ("time_ns", np.int64), ("frame", np.int64), ("source", np.int32), ("destination", np.int32), ("kind", np.uint8),
@@ -40,45 +53,89 @@ class MediaRows:
 
 
 class MediaRowsBuilder:
-    """Collects parts; `table` puts them together in the order of capture."""
+    """Collects rows; what cannot be media is left out, and many rows go to a disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoints: EndpointTable, fax_ports: Callable[[], set[int]], notices: NoticeLog) -> None:
+        """`fax_ports` gives the ports that the session descriptions so far give to UDPTL."""
+        self._endpoints = endpoints.endpoints
+        self._fax_ports = fax_ports
+        self._notices = notices
         self._parts: list[MediaRows] = []
+        self._waiting = 0
+        self._settled: list[MediaTable] = []
+        self._spill: MediaSpill | None = None
 
     def add(self, rows: MediaRows) -> None:
         """Take some rows."""
         if len(rows.frame):
             self._parts.append(rows)
+            self._waiting += len(rows.frame)
 
-    def table(
-        self,
-        endpoints: tuple[Endpoint, ...],
-        fax: npt.NDArray[np.bool_],
-        rtcp: tuple[RtcpDatagram, ...],
-    ) -> MediaTable:
-        """Everything that was added.
+    def batch_ends(self) -> None:
+        """Say that all rows up to here have been added: those that come later belong to later packets."""
+        if self._waiting >= RUN:
+            self._settle()
 
-        `fax` says for each endpoint whether a session description gives it to UDPTL: what is nothing else there is
-        that, as UDPTL cannot be told by its bytes (ITU-T T.38 Annex D). Other unknown payloads are left out, and so
-        is what only looks like media on the ports of other services.
+    def table(self, rtcp: tuple[RtcpDatagram, ...]) -> MediaTable:
+        """Everything that was added, in the order of capture."""
+        self._settle()
+        rtcp = tuple(item for item in rtcp if not (_is_service(item.source) or _is_service(item.destination)))
+        endpoints = tuple(self._endpoints)
+        if self._spill is not None:
+            if self._spill.refused:
+                self._notices.add(
+                    NoticeKind.LIMIT,
+                    f"There are more than {STREAMS} streams of media; packets of the others were not kept",
+                    count=self._spill.refused,
+                )
+            return replace(MediaTable.empty(), endpoints=endpoints, rtcp=rtcp, spill=self._spill)
+        settled, self._settled = self._settled, []
+        if len(settled) == 1:
+            return replace(settled[0], endpoints=endpoints, rtcp=rtcp)
+        columns: dict[str, Any] = {
+            name: np.concatenate([np.zeros(0, kind), *(getattr(part, name) for part in settled)])
+            for name, kind in _COLUMNS
+        }
+        return MediaTable(endpoints=endpoints, rtcp=rtcp, **columns)
+
+    def _settle(self) -> None:
+        """Decide what of the waiting rows is media, and put them in order.
+
+        UDPTL cannot be told by its bytes (ITU-T T.38 Annex D): what is nothing else and goes to or from a port that a
+        session description gives to UDPTL is that. Other unknown payloads are left out, and so is what only looks
+        like media on the ports of other services.
         """
-        service = np.fromiter(
-            (0 < endpoint.port < _FIRST_USER_PORT for endpoint in endpoints), np.bool_, len(endpoints)
-        )
-        parts = [self._keep(part, fax, service) for part in self._parts]
-        self._parts = []
-        columns: dict[str, Any] = {}
-        for name, kind in _COLUMNS:
-            pieces = [getattr(part, name) for part in parts]
-            columns[name] = np.concatenate(pieces).astype(kind, copy=False) if pieces else np.zeros(0, kind)
-        table = MediaTable(
-            endpoints=endpoints,
-            rtcp=tuple(item for item in rtcp if not (_is_service(item.source) or _is_service(item.destination))),
-            **columns,
-        )
+        parts, self._parts, self._waiting = self._parts, [], 0
+        if not parts:
+            return
+        ports = np.fromiter((endpoint.port for endpoint in self._endpoints), np.int64, len(self._endpoints))
+        fax = np.isin(ports, list(self._fax_ports()))
+        service = (ports > 0) & (ports < _FIRST_USER_PORT)
+        parts = [self._keep(part, fax, service) for part in parts]
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts]).astype(kind, copy=False)
+            for name, kind in _COLUMNS
+        }
+        table = MediaTable(endpoints=(), **columns)
         if np.any(np.diff(table.frame) < 0):
             table = table.select(np.argsort(table.frame, kind="stable"))
-        return table
+        self._settled.append(table)
+        if self._spill is not None or sum(map(len, self._settled)) > IN_MEMORY:
+            self._to_disk()
+
+    def _to_disk(self) -> None:
+        if self._spill is None:
+            try:
+                self._spill = MediaSpill()
+            except OSError as error:
+                logger.warning(
+                    "no temporary file can be made (%s): media packets stay in memory; name another folder in TMPDIR",
+                    error.strerror,
+                )
+                return
+        for table in self._settled:
+            self._spill.add(table)
+        self._settled = []
 
     @staticmethod
     def _keep(part: MediaRows, fax: npt.NDArray[np.bool_], service: npt.NDArray[np.bool_]) -> MediaRows:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from sip_ci.trace.capture import pcap, pcapng
 from sip_ci.trace.capture.classify import classify
@@ -69,7 +68,7 @@ class CaptureReader:
         self._notices = notices
         self._endpoints = EndpointTable()
         self._messages = MessageTable(self._endpoints.endpoints)
-        self._media = MediaRowsBuilder()
+        self._media = MediaRowsBuilder(self._endpoints, self._fax_ports, notices)
         self._plain_rtp = PlainRtp(self._endpoints)
         self._rtcp: list[RtcpDatagram] = []
         self._facts = FactsBuilder(limits, notices)
@@ -88,6 +87,7 @@ class CaptureReader:
                 batch = batch.select(others)
             if len(batch):
                 self._batch(batch)
+            self._media.batch_ends()
         self._tcp.finish()
         self._slow_path.finish()
 
@@ -105,7 +105,7 @@ class CaptureReader:
         endpoints = self._endpoints.endpoints
         tls = ((endpoints[client], endpoints[server]) for client, server in self._tcp.tls_connections)
         facts = self._facts.facts(self._tcp.sip_connections, tls, dropped)
-        media = self._media.table(tuple(endpoints), self._fax_endpoints(), tuple(self._rtcp))
+        media = self._media.table(tuple(self._rtcp))
         return Trace(
             name, format_name, TraceOrigin.CAPTURE, Clock.ABSOLUTE, self._all_messages(), media, facts,
             self._notices.notices(),
@@ -249,13 +249,10 @@ class CaptureReader:
             )
         )  # fmt: skip
 
-    def _fax_endpoints(self) -> npt.NDArray[np.bool_]:
-        """For each endpoint number, whether its port stands in a session description as UDPTL.
+    def _fax_ports(self) -> set[int]:
+        """The ports that stand in a session description as UDPTL.
 
         Only the port is compared: behind a NAT, the address in the description is not the one on the wire.
         """
-        ports = {
-            int(match[1]) for raw in self._messages.raws if _MAYBE_FAX in raw for match in _FAX_MEDIA.finditer(raw)
-        } - {0}
-        endpoints = self._endpoints.endpoints
-        return np.fromiter((endpoint.port in ports for endpoint in endpoints), np.bool_, len(endpoints))
+        raws = self._messages.raws
+        return {int(match[1]) for raw in raws if _MAYBE_FAX in raw for match in _FAX_MEDIA.finditer(raw)} - {0}
