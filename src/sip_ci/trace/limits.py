@@ -34,6 +34,12 @@ class Limits:
     """Bytes held in all incomplete IP datagrams together, and again in all TCP connections together."""
     tcp_flows: int = 200_000
     """Directions of TCP connections that are followed at the same time."""
+    tls_connections: int = 20_000
+    """TLS connections and DTLS handshakes whose facts are kept."""
+    tls_bytes: int = 64 * MIB
+    """Bytes of TLS that are kept to be decrypted."""
+    tls_seconds: float = 120.0
+    """How long tshark may take to decrypt them."""
     tcp_events: int = 200_000
     icmp_errors: int = 20_000
     host_pairs: int = 200_000

@@ -35,11 +35,14 @@ _TAR_MAGIC_OFFSET = 257
 """POSIX.1-1988 "Archive/Interchange File Format": the magic in a member's header."""
 
 
-def read_trace(source: Path | bytes | BinaryIO, name: str, limits: Limits | None = None) -> Trace:
+def read_trace(
+    source: Path | bytes | BinaryIO, name: str, limits: Limits | None = None, key_log: bytes = b""
+) -> Trace:
     """Read a capture or a log, compressed or not.
 
     Content never raises: what cannot be read is a notice, and an input of no known kind is a `Trace` whose format is
-    `unknown` (or `empty`) and which has no messages.
+    `unknown` (or `empty`) and which has no messages. `key_log` holds secrets of TLS connections, one to a line, as
+    programs write them to the file that `SSLKEYLOGFILE` names.
 
     Raises:
         OSError: the file cannot be opened or read.
@@ -47,11 +50,11 @@ def read_trace(source: Path | bytes | BinaryIO, name: str, limits: Limits | None
     limits = limits if limits is not None else Limits()
     if isinstance(source, Path):
         with source.open("rb") as stream:
-            return _read(stream, name, limits)
-    return _read(io.BytesIO(source) if isinstance(source, bytes) else source, name, limits)
+            return _read(stream, name, limits, key_log)
+    return _read(io.BytesIO(source) if isinstance(source, bytes) else source, name, limits, key_log)
 
 
-def _read(stream: BinaryIO, name: str, limits: Limits) -> Trace:
+def _read(stream: BinaryIO, name: str, limits: Limits, key_log: bytes) -> Trace:
     # Imported when needed: a client that only prints its help does not load numpy.
     from sip_ci.trace.capture import reader
 
@@ -68,7 +71,7 @@ def _read(stream: BinaryIO, name: str, limits: Limits) -> Trace:
                 "The capture ends inside its file header and holds no packets: it was not written or copied to its end",
             )
             return _nothing(name, "unknown", notices)
-        return reader.read_capture(data, name, limits, notices)
+        return reader.read_capture(data, name, limits, notices, key_log)
     foreign = next((label for magic, label in _FOREIGN.items() if head.startswith(magic)), None)
     if foreign is not None:
         notices.add(

@@ -9,6 +9,8 @@ from enum import StrEnum
 from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Clock, Endpoint, Position, Transport
+from sip_ci.trace.tls import DtlsHandshake, TlsConnection
+from sip_ci.trace.web_socket import WebSocketHandshake
 
 
 class NoticeKind(StrEnum):
@@ -35,6 +37,10 @@ class NoticeKind(StrEnum):
     LIMIT = "limit"
     """One of the reader's limits cut something."""
     UNREADABLE_MEMBER = "unreadable-member"
+    DECRYPTION = "decryption"
+    """Keys are there, and what they are for was not decrypted, or not all of it."""
+    SKIPPED_BYTES = "skipped-bytes"
+    """Bytes of a TCP connection between two messages that belong to neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,12 @@ class Facts:
     """Packets with fewer bytes captured than were on the wire."""
     tls_connections: tuple[tuple[Endpoint, Endpoint], ...] = ()
     """(client, server) of connections that carry TLS which could not be read."""
+    tls: tuple[TlsConnection, ...] = ()
+    """What the handshakes of all TLS connections say, in order of appearance."""
+    dtls: tuple[DtlsHandshake, ...] = ()
+    """The same of the DTLS handshakes on media ports."""
+    web_sockets: tuple[WebSocketHandshake, ...] = ()
+    """The HTTP requests for a WebSocket, with their answers."""
     clock_steps: int = 0
     """How often time went backwards by more than a second."""
     clock_resolution: float = 0.0

@@ -6,6 +6,7 @@ import pytest
 from tests.support.packets import ethernet, pcap, sip_request, sip_response, tcp_packet
 
 from sip_ci.trace.capture.websocket import WebSocketDecoder, looks_like_frame
+from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.observation import Transport
 from sip_ci.trace.reading import read_trace
 
@@ -52,14 +53,14 @@ def test_sip_in_both_directions(size: int, handshake: bool) -> None:
 
 def test_frames_of_all_length_forms() -> None:
     for size in (10, 125, 126, 65535, 65536):
-        decoder = WebSocketDecoder(1 << 20)
+        decoder = WebSocketDecoder(1 << 20, NoticeLog())
         data = bytearray(ws(b"x" * size, mask=b"\x01\x02\x03\x04"))
         used, messages = decoder.decode(data)
         assert (used, messages) == (len(data), [(len(data), b"x" * size)])
 
 
 def test_a_frame_that_claims_too_much_ends_the_stream() -> None:
-    decoder = WebSocketDecoder(1000)
+    decoder = WebSocketDecoder(1000, NoticeLog())
     decoder.decode(bytearray(b"\x81\x7f" + b"\x7f" * 8 + bytes(20)))
     assert decoder.broken
 

@@ -6,8 +6,9 @@ import re
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Protocol
 
+from sip_ci.trace.capture.marks import Mark as Mark
 from sip_ci.trace.capture.websocket import WebSocketDecoder, looks_like_frame
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
@@ -19,19 +20,13 @@ _CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,10})
 _CONTENT_TYPE = re.compile(rb"\n(?:content-type|c)[ \t]*:", re.IGNORECASE)
 _HEADERS_END = re.compile(rb"\r?\n\r?\n")
 _UPGRADE = re.compile(rb"\nupgrade[ \t]*:[^\r\n]*websocket", re.IGNORECASE)
-_HTTP = re.compile(rb"(?:GET|HTTP/1\.1 101)\b[^\r\n]*")
+_HTTP = re.compile(rb"(?:GET |HTTP/1\.[01] ([0-9]{3})\b)[^\r\n]*")
+
+_FRAME_SAMPLE = 512
+"""Bytes of a stream that are looked at to tell whether it begins with a WebSocket frame."""
 
 _PATIENCE = 64 * 1024
 """Bytes of a stream that are searched for a first start line before it is held to be no SIP."""
-
-
-class Mark(NamedTuple):
-    """The packet that brought some bytes."""
-
-    time_ns: int
-    frame: int
-    ip_id: int | None
-    fragments: int = 1
 
 
 class StreamKind(Enum):
@@ -48,18 +43,36 @@ Emit = Callable[[bytes, Mark, Transport, bool], None]
 """Takes a message, the packet that completed it, the transport, and whether its end is missing."""
 
 
+class StreamListener(Protocol):
+    """Is told what a stream carries besides messages."""
+
+    def tls(self, data: bytes, mark: Mark) -> bool:
+        """The next bytes of TLS; whether more are wanted."""
+
+    def tls_gap(self) -> None:
+        """Bytes of TLS are missing."""
+
+    def http_head(self, head: bytes, mark: Mark) -> None:
+        """A stream begins with this head of an HTTP request or response."""
+
+
 class StreamFramer:
     """One direction of one connection."""
 
     __slots__ = (
-        "_buffer", "_emit", "_end", "_limits", "_marks", "_needed", "_notices", "_patient", "_scanned", "_searched",
-        "_start", "_websocket", "kind",
+        "_aligned", "_buffer", "_emit", "_end", "_limits", "_listener", "_lost", "_marks", "_needed", "_notices",
+        "_patient", "_scanned", "_searched", "_start", "_websocket", "kind", "wants",
     )  # fmt: skip
 
-    def __init__(self, emit: Emit, limits: Limits, notices: NoticeLog, *, patient: bool) -> None:
+    def __init__(
+        self, emit: Emit, limits: Limits, notices: NoticeLog, *, patient: bool, listener: StreamListener | None = None
+    ) -> None:
         self.kind = StreamKind.UNKNOWN
-        """What it carries; `TLS` and `OTHER` streams need not be fed any more."""
+        """What it carries."""
+        self.wants = True
+        """Whether feeding it can still find anything."""
         self._emit = emit
+        self._listener = listener
         self._limits = limits
         self._notices = notices
         self._patient = patient
@@ -76,12 +89,11 @@ class StreamFramer:
         """Buffer offset up to which the end of the headers was not found."""
         self._searched = 0
         """Bytes of noise searched for a first start line."""
+        self._aligned = False
+        """Whether the buffer begins right behind a message, so that what is there must be one too."""
+        self._lost = False
+        """Whether the place of the next WebSocket frame is not known."""
         self._websocket: WebSocketDecoder | None = None
-
-    @property
-    def wants(self) -> bool:
-        """Whether feeding it can still find anything."""
-        return self.kind not in (StreamKind.TLS, StreamKind.OTHER)
 
     @property
     def held(self) -> int:
@@ -90,8 +102,15 @@ class StreamFramer:
 
     def feed(self, data: bytes, mark: Mark) -> None:
         """Take the next bytes of the stream."""
-        if not data or self.kind in (StreamKind.TLS, StreamKind.OTHER):
+        if not data or not self.wants:
             return
+        if self.kind is StreamKind.TLS:
+            self._tls(data, mark)
+            return
+        if self._lost:
+            if not looks_like_frame(data[:_FRAME_SAMPLE]):
+                return
+            self._lost = False
         self._buffer += data
         self._end += len(data)
         self._marks.append((self._end, mark))
@@ -100,15 +119,31 @@ class StreamFramer:
             self._deframe()
         elif kind in (StreamKind.SIP, StreamKind.UNKNOWN):
             self._frame()
-        if not self.wants:
+        elif kind is StreamKind.TLS:
+            # Told apart by its first bytes, so that nothing was cut off yet.
+            base = start = self._start
+            whole, pieces = bytes(self._buffer), list(self._marks)
+            self._discard(len(whole))
+            for end, brought in pieces:
+                self._tls(whole[start - base : end - base], brought)
+                start = end
+        if self.kind is StreamKind.OTHER:
+            self.wants = False
             self._discard(len(self._buffer))
+
+    def _tls(self, data: bytes, mark: Mark) -> None:
+        self.wants = self.wants and self._listener is not None and self._listener.tls(data, mark)
 
     def gap(self) -> None:
         """The bytes that follow are not the next ones: what is unfinished stays so, and a start line is sought."""
+        if self.kind is StreamKind.TLS and self._listener is not None:
+            self._listener.tls_gap()
         self._unfinished()
         self._discard(len(self._buffer))
+        self._aligned = False
         if self._websocket is not None:
-            self._websocket = WebSocketDecoder(self._limits.message_bytes)
+            self._websocket = WebSocketDecoder(self._limits.message_bytes, self._notices)
+            self._lost = True
 
     def finish(self) -> None:
         """The stream has ended."""
@@ -118,27 +153,31 @@ class StreamFramer:
     def _recognise(self) -> StreamKind:
         """Tell TLS and WebSocket from what may be SIP, by the first bytes."""
         head = bytes(self._buffer[:8])
-        if len(head) >= 3 and head[0] in (0x16, 0x17) and head[1] == 3 and head[2] <= 4 and self._start == 0:
+        if len(head) >= 3 and head[0] in (0x15, 0x16, 0x17) and head[1] == 3 and head[2] <= 4 and self._start == 0:
             self.kind = StreamKind.TLS
-        elif _HTTP.match(self._buffer):
+        elif (http := _HTTP.match(self._buffer)) is not None:
             end = _HEADERS_END.search(self._buffer, 0, _PATIENCE)
             if end is None:
                 if len(self._buffer) >= _PATIENCE:
                     self.kind = StreamKind.OTHER
-            elif _UPGRADE.search(self._buffer, 0, end.end()):
-                self._discard(end.end())
-                self.kind = StreamKind.WEBSOCKET
-                self._websocket = WebSocketDecoder(self._limits.message_bytes)
-            elif not self._patient:
-                self.kind = StreamKind.OTHER
-        elif looks_like_frame(bytes(self._buffer[: 64 + 16])):
+            else:
+                if self._listener is not None:
+                    self._listener.http_head(bytes(self._buffer[: end.end()]), self._mark_at(self._start + end.end()))
+                if _UPGRADE.search(self._buffer, 0, end.end()) and http[1] in (None, b"101"):
+                    self._discard(end.end())
+                    self.kind = StreamKind.WEBSOCKET
+                    self._websocket = WebSocketDecoder(self._limits.message_bytes, self._notices)
+                elif not self._patient:
+                    self.kind = StreamKind.OTHER
+        elif looks_like_frame(bytes(self._buffer[:_FRAME_SAMPLE])):
             self.kind = StreamKind.WEBSOCKET
-            self._websocket = WebSocketDecoder(self._limits.message_bytes)
+            self._websocket = WebSocketDecoder(self._limits.message_bytes, self._notices)
         return self.kind
 
     def _deframe(self) -> None:
         assert self._websocket is not None
-        used, messages = self._websocket.decode(self._buffer)
+        frame = self._marks[-1][1].frame if self._marks else None
+        used, messages = self._websocket.decode(self._buffer, frame)
         for end, message in messages:
             # RFC 7118 §5.1: each WebSocket message is one SIP message.
             text = message.lstrip(b"\r\n")
@@ -163,10 +202,12 @@ class StreamFramer:
                 break
             if end < 0 or not looks_like_start_line(buffer, place):
                 found = self._next_start(place)
+                following = self._give_up(place) if found is None else found
+                if following > place:
+                    self._note_skipped(place)
+                place = following
                 if found is None:
-                    place = self._give_up(place)
                     break
-                place = found
                 continue
             self.kind = StreamKind.SIP
             size = self._message_size(place)
@@ -183,8 +224,20 @@ class StreamFramer:
             raw = bytes(buffer[place : place + size])
             self._emit(raw, self._mark_at(self._start + place + size), Transport.TCP, False)
             self._needed = self._scanned = 0
+            self._aligned = True
             place += size
         self._discard(place)
+
+    def _note_skipped(self, place: int) -> None:
+        """Something lies behind a message that is neither a message nor a line end."""
+        if self._aligned:
+            self._notices.add(
+                NoticeKind.SKIPPED_BYTES,
+                "Bytes behind a SIP message in a TCP connection belong to no message and were skipped: its"
+                " Content-Length is too small or missing",
+                frame=self._mark_at(self._start + place + 1).frame,
+            )
+        self._aligned = False
 
     def _could_start(self, place: int) -> bool:
         """Whether the unfinished line at a place may become a start line."""

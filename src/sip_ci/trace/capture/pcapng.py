@@ -24,6 +24,9 @@ _PACKET = 2
 _SIMPLE_PACKET = 3
 _STATISTICS = 5
 _ENHANCED_PACKET = 6
+_SECRETS = 10
+_SECRETS_TLS = 0x544C534B
+"""Secrets in the form of a TLS key log (draft-ietf-opsawg-pcapng, Decryption Secrets Block)."""
 
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
@@ -64,6 +67,8 @@ class PcapngReader:
         self._stream = stream
         self._limits = limits
         self._notices = notices
+        self.secrets: list[bytes] = []
+        """The TLS key logs of the decryption secrets blocks."""
         self._interfaces: list[_Interface] = []
         self._seen_interfaces = 0
         self._order = "<"
@@ -173,6 +178,10 @@ class PcapngReader:
         order = self._order
         if kind == _INTERFACE:
             self._interface(body)
+        elif kind == _SECRETS and len(body) >= 8:
+            form, size = struct.unpack_from(order + "II", body)
+            if form == _SECRETS_TLS:
+                self.secrets.append(body[8 : 8 + size])
         elif kind == _STATISTICS and len(body) >= 12:
             number = struct.unpack_from(order + "I", body)[0]
             if number < len(self._interfaces):

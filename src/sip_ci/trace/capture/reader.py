@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from sip_ci.trace.capture import pcap, pcapng
 from sip_ci.trace.capture.classify import classify
 from sip_ci.trace.capture.columns import HeaderColumns, TransportColumns, decode_headers
+from sip_ci.trace.capture.dtls import DtlsHandshakes
 from sip_ci.trace.capture.endpoints import EndpointTable
 from sip_ci.trace.capture.facts import FactsBuilder
 from sip_ci.trace.capture.framing import Mark
@@ -19,6 +21,7 @@ from sip_ci.trace.capture.plain_sip import take_plain_messages
 from sip_ci.trace.capture.records import PADDING, RecordBatch
 from sip_ci.trace.capture.slow_path import SlowPath
 from sip_ci.trace.capture.tcp import FIN, RST, SYN, TcpReassembler
+from sip_ci.trace.capture.tls_keys import KeyLog
 from sip_ci.trace.capture.writers import written_by_program
 from sip_ci.trace.input_stream import InputStream
 from sip_ci.trace.limits import Limits
@@ -27,6 +30,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.message_table import MessageTable
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.observation import Clock, Fidelity, Transport
+from sip_ci.trace.tls import TlsOutcome
 from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
 
 MAGICS = pcap.MAGICS | {pcapng.MAGIC}
@@ -44,14 +48,19 @@ _MAYBE_FAX = b"m=image"
 _FAX_MEDIA = re.compile(rb"(?:^|\n)m=image ([0-9]{1,5}) udptl", re.IGNORECASE)
 
 
-def read_capture(stream: InputStream, name: str, limits: Limits, notices: NoticeLog) -> Trace:
-    """Read a pcap or pcapng file; whatever is wrong with it becomes a notice."""
+def read_capture(
+    stream: InputStream, name: str, limits: Limits, notices: NoticeLog, key_log: bytes = b""
+) -> Trace:
+    """Read a pcap or pcapng file; whatever is wrong with it becomes a notice.
+
+    `key_log` holds secrets of TLS connections, one to a line, as `SSLKEYLOGFILE` makes programs write them.
+    """
     if stream.peek(4) == pcapng.MAGIC:
         blocks = pcapng.PcapngReader(stream, limits, notices)
-        reader = CaptureReader(limits, notices)
+        reader = CaptureReader(limits, notices, KeyLog(key_log, blocks.secrets))
         reader.read(blocks.batches())
         return reader.trace(name, "pcapng", blocks.dropped)
-    reader = CaptureReader(limits, notices)
+    reader = CaptureReader(limits, notices, KeyLog(key_log))
     reader.read(pcap.read_pcap(stream, limits, notices))
     return reader.trace(name, "pcap", 0)
 
@@ -63,7 +72,8 @@ _FEW_MESSAGES = 10_000
 class CaptureReader:
     """Turns batches of packets into messages, media rows and facts."""
 
-    def __init__(self, limits: Limits, notices: NoticeLog) -> None:
+    def __init__(self, limits: Limits, notices: NoticeLog, keys: KeyLog | None = None) -> None:
+        self._keys = keys if keys is not None else KeyLog()
         self._limits = limits
         self._notices = notices
         self._endpoints = EndpointTable()
@@ -72,7 +82,8 @@ class CaptureReader:
         self._plain_rtp = PlainRtp(self._endpoints)
         self._rtcp: list[RtcpDatagram] = []
         self._facts = FactsBuilder(limits, notices)
-        self._tcp = TcpReassembler(self._stream_message, self._endpoints.endpoints, limits, notices)
+        self._tcp = TcpReassembler(self._stream_message, self._endpoints.endpoints, limits, notices, self._keys)
+        self._dtls = DtlsHandshakes(self._endpoints.endpoints, limits, notices)
         self._slow_path = SlowPath(self._endpoints, self._facts, self._tcp, self._stream_message, limits, notices)
 
     def read(self, batches: Iterator[RecordBatch]) -> None:
@@ -101,15 +112,34 @@ class CaptureReader:
 
     def trace(self, name: str, format_name: str, dropped: int) -> Trace:
         """The result."""
+        self._decrypt()
         self._messages.sort()
         endpoints = self._endpoints.endpoints
-        tls = ((endpoints[client], endpoints[server]) for client, server in self._tcp.tls_connections)
-        facts = self._facts.facts(self._tcp.sip_connections, tls, dropped)
+        tls = tuple(self._tcp.tls.results())
+        unread = dict.fromkeys(
+            (item.client, item.server) for item in tls if not item.read and item.outcome is not TlsOutcome.NOT_TLS
+        )
+        facts = replace(
+            self._facts.facts(self._tcp.sip_connections, unread, dropped),
+            tls=tls,
+            dtls=tuple(self._dtls.results()),
+            web_sockets=tuple(self._tcp.web_sockets.results()),
+        )
         media = self._media.table(tuple(self._rtcp))
         return Trace(
             name, format_name, TraceOrigin.CAPTURE, Clock.ABSOLUTE, self._all_messages(), media, facts,
             self._notices.notices(),
         )  # fmt: skip
+
+    def _decrypt(self) -> None:
+        """Add the messages of the TLS connections whose secrets are known."""
+        if self._keys.given or self._keys:
+            # Not loaded by the many that never need it.
+            from sip_ci.trace.capture.tls_decryption import read_tls
+
+            read_tls(
+                self._tcp.tls, self._keys, self._stream_message, self._tcp.web_sockets, self._limits, self._notices
+            )
 
     def _all_messages(self) -> Sequence[SipMessage]:
         return self._messages if len(self._messages) > _FEW_MESSAGES else tuple(self._messages)
@@ -143,6 +173,13 @@ class CaptureReader:
                 is_sip[place] = self._slow_path.datagram(
                     payload, wire, source, destination, mark, rewritten=bool(by_program)
                 )
+        for place in np.flatnonzero(media.kind == MediaKind.DTLS).tolist():
+            start = int(udp.payload[place])
+            self._dtls.datagram(
+                (int(udp.source[place]), int(udp.destination[place])),
+                batch.buffer[start : start + int(udp.captured[place])],
+                Mark(int(time_ns[place]), int(frame[place]), None),
+            )
         for place in np.flatnonzero(media.kind == MediaKind.RTCP).tolist():
             start = int(udp.payload[place])
             self._rtcp_datagram(
@@ -238,6 +275,10 @@ class CaptureReader:
         buffer = b"".join(payloads) + bytes(PADDING)
         wire = np.array(wires, np.int64)
         media = classify(buffer, offsets, captured, wire)
+        for place in np.flatnonzero(media.kind == MediaKind.DTLS).tolist():
+            self._dtls.datagram(
+                (sources[place], destinations[place]), payloads[place], Mark(times[place], frames[place], None)
+            )
         for place in np.flatnonzero(media.kind == MediaKind.RTCP).tolist():
             self._rtcp_datagram(times[place], frames[place], sources[place], destinations[place], payloads[place])
         self._media.add(

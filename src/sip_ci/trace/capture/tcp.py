@@ -5,7 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
-from sip_ci.trace.capture.framing import Mark, StreamFramer, StreamKind
+from sip_ci.trace.capture.framing import StreamFramer, StreamKind
+from sip_ci.trace.capture.marks import Mark
+from sip_ci.trace.capture.tls_connections import TlsConnections
+from sip_ci.trace.capture.tls_keys import KeyLog
+from sip_ci.trace.capture.web_sockets import WebSockets
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.observation import Endpoint, Transport
@@ -19,6 +23,9 @@ ACK = 0x10
 _WINDOW = 16 << 20
 """A segment farther away than this many bytes belongs to another connection with the same ports."""
 
+_FIRST = 32
+"""Bytes of a stream's beginning that are kept to tell what it is."""
+
 SIP_PORTS = range(5060, 5092)
 
 EmitMessage = Callable[[bytes, int, int, Mark, Transport, bool], None]
@@ -30,10 +37,13 @@ _Key = tuple[int, int]
 class _Flow:
     """One direction of a connection. Positions are sequence numbers that do not wrap."""
 
-    __slots__ = ("framer", "held", "latest", "next", "pending", "sequence")
+    __slots__ = ("first", "framer", "held", "key", "latest", "next", "pending", "sequence")
 
-    def __init__(self, framer: StreamFramer, sequence: int) -> None:
+    def __init__(self, key: _Key, framer: StreamFramer, sequence: int) -> None:
+        self.key = key
         self.framer = framer
+        self.first = b""
+        """The first bytes that it carried."""
         self.sequence = sequence
         """The sequence number that position 0 stands for."""
         self.next = 0
@@ -46,10 +56,37 @@ class _Flow:
         """The last packet among those whose bytes were handed on."""
 
 
+class _Listener:
+    """Passes on what one direction carries besides messages."""
+
+    __slots__ = ("_key", "_tls", "_web_sockets")
+
+    def __init__(self, key: _Key, tls: TlsConnections, web_sockets: WebSockets) -> None:
+        self._key = key
+        self._tls = tls
+        self._web_sockets = web_sockets
+
+    def tls(self, data: bytes, mark: Mark) -> bool:
+        return self._tls.feed(self._key, data, mark)
+
+    def tls_gap(self) -> None:
+        self._tls.gap(self._key)
+
+    def http_head(self, head: bytes, mark: Mark) -> None:
+        self._web_sockets.head(self._key, head, mark)
+
+
 class TcpReassembler:
     """All connections of a capture."""
 
-    def __init__(self, emit: EmitMessage, endpoints: list[Endpoint], limits: Limits, notices: NoticeLog) -> None:
+    def __init__(
+        self,
+        emit: EmitMessage,
+        endpoints: list[Endpoint],
+        limits: Limits,
+        notices: NoticeLog,
+        keys: KeyLog | None = None,
+    ) -> None:
         self._emit = emit
         self._endpoints = endpoints
         self._limits = limits
@@ -59,8 +96,10 @@ class TcpReassembler:
         self._counter = 0
         self.sip_connections: set[frozenset[int]] = set()
         """The endpoint numbers of connections that carried SIP."""
-        self.tls_connections: dict[_Key, None] = {}
-        """(client, server) endpoint numbers of connections that carry TLS, in order of appearance."""
+        self.tls = TlsConnections(endpoints, limits, notices, keys if keys is not None else KeyLog())
+        """The connections that carry TLS."""
+        self.web_sockets = WebSockets(endpoints, limits)
+        """The requests for WebSockets."""
 
     def segment(
         self, source: int, destination: int, sequence: int, flags: int, data: bytes, wire: int, mark: Mark
@@ -70,15 +109,22 @@ class TcpReassembler:
         flow = self._flows.get(key)
         if flags & SYN:
             if flow is not None:
-                if not wire and (flow.sequence + flow.next - sequence - 1) & 0xFFFFFFFF == 0:
+                # Sent again, with or without the data that it may carry (RFC 9293 §3.4).
+                if (flow.sequence - sequence - 1) & 0xFFFFFFFF == 0 and flow.next <= wire:
                     return
                 self._flush(flow)
+            self.tls.opened(key)
             # The SYN itself takes one sequence number (RFC 9293 §3.4).
             sequence = (sequence + 1) & 0xFFFFFFFF
             flow = self._open(key, sequence)
+        if flags & (FIN | RST):
+            self.tls.ended(key, mark, reset=bool(flags & RST))
         if not wire:
             return
         if flow is None:
+            if wire == 1 and data == b"\0":
+                # A probe of TCP's own keep-alive, with a byte that stands for none of the stream (RFC 9293 §3.8.4).
+                return
             flow = self._open(key, sequence)
         if not flow.framer.wants:
             return
@@ -97,8 +143,6 @@ class TcpReassembler:
         else:
             self._deliver(flow, position, wire, data, mark)
         self._drain(flow)
-        if flow.framer.kind is StreamKind.TLS:
-            self._note_tls(key, data)
         if self._held > self._limits.reassembly_bytes:
             self._relieve()
 
@@ -123,7 +167,9 @@ class TcpReassembler:
             self.sip_connections.add(frozenset(key))
             self._emit(raw, key[0], key[1], mark, transport, cut)
 
-        flow = _Flow(StreamFramer(emit, self._limits, self._notices, patient=patient), sequence)
+        listener = _Listener(key, self.tls, self.web_sockets)
+        framer = StreamFramer(emit, self._limits, self._notices, patient=patient, listener=listener)
+        flow = _Flow(key, framer, sequence)
         self._flows[key] = flow
         return flow
 
@@ -133,6 +179,8 @@ class TcpReassembler:
         if known >= wire:
             return
         before = flow.framer.held
+        if len(flow.first) < _FIRST:
+            flow.first += data[known : known + _FIRST]
         if flow.latest is None or mark.frame > flow.latest.frame:
             flow.latest = mark
         # What had to wait for an earlier byte reaches the application when that byte does.
@@ -168,6 +216,8 @@ class TcpReassembler:
             self._skip_gap(flow)
             self._drain(flow)
         self._held -= flow.framer.held
+        if flow.framer.kind is not StreamKind.TLS and flow.first and _is_text(flow.first):
+            self.tls.plain(flow.key, flow.first)
         flow.framer.finish()
 
     def _relieve(self) -> None:
@@ -182,16 +232,9 @@ class TcpReassembler:
             if self._held < self._limits.reassembly_bytes // 2:
                 break
 
-    def _note_tls(self, key: _Key, data: bytes) -> None:
-        source, destination = key
-        # A handshake record (22) with a ServerHello (2) comes from the server; without one, the lower port serves.
-        if data[:1] == b"\x16" and len(data) > 5:
-            client_speaks = data[5] != 2
-        else:
-            client_speaks = self._endpoints[source].port > self._endpoints[destination].port
-        connection = key if client_speaks else (destination, source)
-        if connection[::-1] not in self.tls_connections and len(self.tls_connections) < self._limits.tcp_flows:
-            self.tls_connections[connection] = None
+
+def _is_text(data: bytes) -> bool:
+    return all(32 <= byte < 127 or byte in b"\r\n\t" for byte in data)
 
 
 def _signed(difference: int) -> int:
