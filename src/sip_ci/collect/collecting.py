@@ -233,12 +233,22 @@ def _walk(search: _Search, folder: Path, *, hidden: bool = True) -> Iterator[Pat
         folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS and (hidden or name[0] != "."))
         for name in sorted(names):
             path = Path(parent, name)
+            # First of all: a link that leads nowhere, or round in circles, cannot be resolved.
+            if not _is_file(path):
+                continue
             if path.is_symlink() and not path.resolve().is_relative_to(search.workspace):
                 outside += 1
-            elif path.is_file():
+            else:
                 yield path
     if outside:
         search.notices.append(f"{outside} symbolic link(s) that lead out of the workspace were not followed")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _reason(error: Exception) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from sip_ci.collect.collecting import SKIPPED_FOLDERS, TRACE_EXTENSIONS
+from sip_ci.trace.magics import CAPTURE_MAGICS
 
 SEPARATOR = "!/"
 """Between an archive and its member, as in the URLs of Java archives: `artifacts.zip!/folder/call.pcap`."""
@@ -15,10 +16,6 @@ _LONGEST_LABEL = 1024
 _SKIPPED_FOLDERS = SKIPPED_FOLDERS | {"__MACOSX"}
 _EXTENSION = re.compile(r"\.[^./]*$")
 _NUMBER = re.compile(r"\.[0-9]+$")
-_CAPTURE_MAGICS = (
-    b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x34\xcd\xb2\xa1",
-    b"\xa1\xb2\xcd\x34", b"\x0a\x0d\x0d\x0a", b"snoop\0\0\0",
-)  # fmt: skip
 
 
 def is_taken(name: str, head: bytes) -> bool:
@@ -35,7 +32,7 @@ def is_taken(name: str, head: bytes) -> bool:
     extension = _EXTENSION.search(parts[-1])
     if extension is not None and extension[0].lower() in TRACE_EXTENSIONS:
         return True
-    if head.startswith(_CAPTURE_MAGICS):
+    if head.startswith(CAPTURE_MAGICS):
         return True
     # PBX logs are often called `full` or `messages`, and the older ones `full.1`.
     return (extension is None or _NUMBER.fullmatch(extension[0]) is not None) and b"SIP/2.0" in head

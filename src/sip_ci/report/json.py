@@ -101,9 +101,9 @@ def _quality(item: InputResult) -> InputQuality:
 
 
 def _without_strays(value: Any) -> Any:
-    """Replace what JSON in UTF-8 cannot carry: lone surrogates, and numbers that are not finite."""
+    """Write out what JSON in UTF-8 cannot carry: lone surrogates as escapes, and numbers that are not finite."""
     if isinstance(value, str):
-        return value.encode("utf-8", errors="replace").decode("utf-8")
+        return value.encode("utf-8", errors="backslashreplace").decode("utf-8")
     if isinstance(value, dict):
         return {_without_strays(key): _without_strays(item) for key, item in value.items()}
     if isinstance(value, list):

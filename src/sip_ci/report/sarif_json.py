@@ -67,5 +67,5 @@ def _fields(kind: type[Any]) -> tuple[tuple[str, str, Any], ...]:
 
 
 def _clean(text: str) -> str:
-    """Replace lone surrogates, which UTF-8 cannot carry."""
-    return text.encode("utf-8", errors="replace").decode("utf-8")
+    """Write lone surrogates, which UTF-8 cannot carry, as escapes."""
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")

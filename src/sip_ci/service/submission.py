@@ -14,6 +14,7 @@ from sip_ci.service.client import AnalysisClient, RequestRefusedError
 from sip_ci.service.translation import InputAnalysis, Part, translate
 from sip_ci.service.wire import MAXIMUM_TRACE_BYTES, AnalysisContext, AnalyzeRequest
 from sip_ci.trace.decompression import LONGEST_MAGIC, compression_of
+from sip_ci.trace.magics import CAPTURE_MAGICS
 from sip_ci.trace.printable import printable
 
 logger = logging.getLogger(__name__)
@@ -23,14 +24,6 @@ UNREADABLE_CODES = frozenset({"unreadable-input", "unreadable", ""})
 
 _MAXIMUM_FAILURES = 3
 """After so many inputs in a row that an unavailable server failed on, the server is to blame and not the inputs."""
-
-_BINARY_MAGICS = (
-    b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4",  # pcap, microseconds
-    b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d",  # pcap, nanoseconds
-    b"\x34\xcd\xb2\xa1", b"\xa1\xb2\xcd\x34",  # pcap, Kuznetzov's patched libpcap
-    b"\x0a\x0d\x0d\x0a",  # pcapng section header
-    b"snoop\0\0\0",
-)  # fmt: skip
 
 
 class Route(Enum):
@@ -148,7 +141,7 @@ def _may_be_no_trace(file: TraceFile) -> bool:
 def _has_binary_magic(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(LONGEST_MAGIC)
-    return head.startswith(_BINARY_MAGICS) or compression_of(head) is not None
+    return head.startswith(CAPTURE_MAGICS) or compression_of(head) is not None
 
 
 def _read_text(path: Path) -> str | None:

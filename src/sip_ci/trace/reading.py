@@ -15,7 +15,6 @@ from sip_ci.trace.trace import Notice, NoticeKind, Trace, TraceOrigin
 _FOREIGN = {
     b"GMBU": "Microsoft Network Monitor 2.x",
     b"RTSS": "Microsoft Network Monitor 1.x",
-    b"snoop\0\0\0": "Solaris snoop",
     b"TRSNIFF d": "Network General Sniffer",
     b"XCP\0": "NetXray",
     b"\x0a\x0d\x0d\x0a": "pcapng without a byte-order mark",
@@ -64,7 +63,7 @@ def _read(stream: BinaryIO, name: str, limits: Limits, key_log: bytes) -> Trace:
     if not head:
         notices.add(NoticeKind.UNREADABLE_MEMBER, "The input is empty")
         return _nothing(name, "empty", notices)
-    if head[:4] in reader.MAGICS:
+    if reader.is_capture(head):
         if not reader.has_file_header(data.peek(reader.LONGEST_FILE_HEADER)):
             notices.add(
                 NoticeKind.UNREADABLE_MEMBER,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sip_ci.trace.capture import pcap, pcapng
+from sip_ci.trace.capture import pcap, pcapng, snoop
 from sip_ci.trace.capture.classify import classify
 from sip_ci.trace.capture.columns import HeaderColumns, TransportColumns, decode_headers
 from sip_ci.trace.capture.dtls import DtlsHandshakes
@@ -33,15 +33,22 @@ from sip_ci.trace.observation import Clock, Fidelity, Transport
 from sip_ci.trace.tls import TlsOutcome
 from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
 
-MAGICS = pcap.MAGICS | {pcapng.MAGIC}
-"""The first four bytes of the files that `read_capture` reads."""
+MAGICS = pcap.MAGICS | {pcapng.MAGIC, snoop.MAGIC}
+"""The first bytes, four or eight, of the files that `read_capture` reads."""
 
 LONGEST_FILE_HEADER = max(pcap.FILE_HEADER, pcapng.FILE_HEADER)
 
 
+def is_capture(head: bytes) -> bool:
+    """Whether a file that begins with these bytes, eight if it has them, is one that `read_capture` reads."""
+    return head[:4] in MAGICS or head[:8] in MAGICS
+
+
 def has_file_header(head: bytes) -> bool:
     """Whether a file that begins with one of `MAGICS` has all of its file header in its first bytes."""
-    return len(head) >= (pcapng.FILE_HEADER if head[:4] == pcapng.MAGIC else pcap.FILE_HEADER)
+    if head[:4] == pcapng.MAGIC:
+        return len(head) >= pcapng.FILE_HEADER
+    return len(head) >= (snoop.FILE_HEADER if head[:8] == snoop.MAGIC else pcap.FILE_HEADER)
 
 
 _MAYBE_FAX = b"m=image"
@@ -51,7 +58,7 @@ _FAX_MEDIA = re.compile(rb"(?:^|\n)m=image ([0-9]{1,5}) udptl", re.IGNORECASE)
 def read_capture(
     stream: InputStream, name: str, limits: Limits, notices: NoticeLog, key_log: bytes = b""
 ) -> Trace:
-    """Read a pcap or pcapng file; whatever is wrong with it becomes a notice.
+    """Read a pcap, pcapng or snoop file; whatever is wrong with it becomes a notice.
 
     `key_log` holds secrets of TLS connections, one to a line, as `SSLKEYLOGFILE` makes programs write them.
     """
@@ -61,6 +68,10 @@ def read_capture(
         reader.read(blocks.batches())
         return reader.trace(name, "pcapng", blocks.dropped)
     reader = CaptureReader(limits, notices, KeyLog(key_log))
+    if stream.peek(8) == snoop.MAGIC:
+        records = snoop.SnoopReader(stream, limits, notices)
+        reader.read(records.batches())
+        return reader.trace(name, "snoop", records.dropped)
     reader.read(pcap.read_pcap(stream, limits, notices))
     return reader.trace(name, "pcap", 0)
 
