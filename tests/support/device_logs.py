@@ -5,7 +5,6 @@ Each function takes what the program saw, as `sip_logs.Logged`, and the two ends
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 
 from tests.support.sip_logs import LOCAL, REMOTE, Logged, time_of_day, without_cr
@@ -191,7 +190,7 @@ def cisco(
         if not blank_lines:
             lines = [line for line in lines if line]
         if width:
-            lines = [part for line in lines for part in (textwrap.wrap(line, width, drop_whitespace=False) or [""])]
+            lines = [line[place : place + width] for line in lines for place in range(0, len(line) or 1, width)]
         out.append(head + "\n".join(lines) + "\n")
         other = f"{time}: //4711/1CE915CE8002/SIP/Info/sipSPIProcess: in state SIP/2.0\n"
         out.append(other * (noise + (not blank_lines)))

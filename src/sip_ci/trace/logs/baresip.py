@@ -19,7 +19,9 @@ _ENDS = re.compile(
     rb"[^\r\n]{0,200}?(?<![A-Za-z0-9])(?P<transport>UDP|TCP|TLS|WSS|WS) "
     rb"(?P<source>[^\s]{1,80}:[0-9]{1,5}) -> (?P<destination>[^\s]{1,80}:[0-9]{1,5})[ \t]*\r?\n"
 )
-_MARK = re.compile(rb"[^\r\n]{0,200}?(?P<stamp>[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3})?#[ \t]*\r?\n")
+# The line of a call's state may stand before it, without a line end.
+_MARK = re.compile(rb"(?P<stamp>[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3})?#[ \t]{0,8}\r?\n\Z")
+_LONGEST_MARK = 32
 
 
 class BaresipLayout:
@@ -34,13 +36,13 @@ class BaresipLayout:
     def heads(self, text: LogText) -> Iterator[Head]:
         """The lines with two addresses below a line that ends with `#`."""
         for start, _ in lines_with(text, b" -> "):
-            before = text.rfind(b"\n", max(0, start - 300), max(0, start - 1)) + 1
-            mark = _MARK.match(text, before)
+            above = max(0, start - _LONGEST_MARK)
+            mark = _MARK.search(text[above:start])
             ends = _ENDS.match(text, start)
-            if ends is None or mark is None or mark.end() != start:
+            if ends is None or mark is None:
                 continue
             yield Head(
-                before,
+                above + mark.start(),
                 ends.end(),
                 find_stamp(mark["stamp"] or b""),
                 source=endpoint(ends["source"]),

@@ -42,6 +42,9 @@ _NEXT_RECORD = re.compile(
 )
 _MAPPED = b"::ffff:"
 _LONGEST_START = 8192
+_DIGITS = re.compile(rb"[0-9]+")
+_SAME_TIME = 0.1
+"""How far apart two log lines about one event are, in seconds; shorter than the first interval of a retransmission."""
 _UNFINISHED = 64
 """How many connections can have an unfinished message at the same time."""
 
@@ -56,6 +59,8 @@ class _Record:
     data: bytes
     end: int
     """Offset behind the bytes in the log."""
+    name: bytes
+    """What stands before it, without numbers."""
 
 
 @dataclass(slots=True)
@@ -109,12 +114,11 @@ class BelleSipLayout:
         """The messages of all records, in the order in which they begin."""
         heads: list[Head] = []
         pending: dict[tuple[bytes, bool], _Pending] = {}
-        before = b""
+        before: _Record | None = None
         for record in _records(text):
-            if record.data == before:
-                # Applications log the same record under two names.
+            if before is not None and _is_copy(record, before):
                 continue
-            before = record.data
+            before = record
             if record.head.transport is Transport.UDP:
                 heads.append(_Pending(record.data, [(0, record)]).head(len(record.data)))
                 continue
@@ -131,6 +135,14 @@ class BelleSipLayout:
                 heads.append(oldest.head(len(oldest.data)))
         heads.extend(rest.head(len(rest.data)) for rest in pending.values())
         return iter(sorted(heads, key=lambda head: (head.start, head.payload)))
+
+
+def _is_copy(record: _Record, before: _Record) -> bool:
+    """Whether a record only repeats another one: some applications log each under two names, one after the other."""
+    if record.data != before.data or record.stream != before.stream or record.name == before.name:
+        return False
+    one, other = before.head.stamp, record.head.stamp
+    return one is None or other is None or abs(other.seconds - one.seconds) < _SAME_TIME
 
 
 def _messages(pending: _Pending) -> Iterator[Head]:
@@ -186,7 +198,7 @@ def _record(text: LogText, start: int, match: re.Match[bytes], limit: int, split
         remote=_remote(match["sent_to"] if sent else match["received_from"]),
         transport=transport_named((match["sent_by"] if sent else match["received_by"]).decode()),
     )
-    return _Record(head, stream, data, payload + used)
+    return _Record(head, stream, data, payload + used, _DIGITS.sub(b"", match["label"]))
 
 
 def _data(region: bytes, label: bytes, size: int, *, split: bool) -> tuple[bytes, int]:

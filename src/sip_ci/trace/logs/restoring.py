@@ -15,6 +15,7 @@ _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,63}[ \t]*:")
 _PLAIN_HEADER = re.compile(rb"[A-Z][A-Za-z0-9-]{0,63}: ")
 _NEW_LINE = re.compile(rb"[A-Z][A-Za-z-]{1,40}: |[vosctmab]=|SIP/2\.0 [1-6]|[A-Z]{3,12} sips?:")
 _BODY = re.compile(rb"SIP/2\.0 [1-6][0-9]{2}|<\?xml |--[^ ]")
+_WHOLE_LINE = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,63}[ \t]*:|[a-z]=|SIP/2\.0 [1-6][0-9]{2}|[A-Z]{3,12} [^ ]+ SIP/2\.0")
 _SDP_LINE = re.compile(rb"[a-z]=")
 
 
@@ -85,7 +86,8 @@ def restored(lines: Sequence[bytes], *, end: re.Pattern[bytes] | None = None) ->
 
 def joined(part: bytes, rest: bytes) -> bytes:
     """Two parts of a message that a log cut in two; a line end comes back where it was cut between two lines."""
-    if part and not part.endswith(b"\n") and _NEW_LINE.match(rest) is not None:
+    last = part[part.rfind(b"\n") + 1 :]
+    if _WHOLE_LINE.match(last) is not None and _NEW_LINE.match(rest) is not None:
         return part + b"\n" + rest
     return part + rest
 
