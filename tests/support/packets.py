@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -193,6 +194,100 @@ def cooked_2(packet: bytes) -> bytes:
 def loopback(packet: bytes, *, order: str = "<", family6: int = 30) -> bytes:
     """BSD loopback, the family in either byte order."""
     return struct.pack(order + "I", 2 if packet[0] >> 4 == 4 else family6) + packet
+
+
+# -- tunnels ---------------------------------------------------------------------------------------------------------
+
+
+def mpls(payload: bytes, *labels: int) -> bytes:
+    """A stack of labels in front of something."""
+    stack = b"".join(
+        struct.pack(">I", label << 12 | (0x100 if place == len(labels) - 1 else 0) | 64)
+        for place, label in enumerate(labels)
+    )
+    return stack + payload
+
+
+def llc(packet: bytes, organization: bytes = bytes(3), kind: int | None = None) -> bytes:
+    """An LLC and SNAP header."""
+    return b"\xaa\xaa\x03" + organization + struct.pack(">H", ethertype_of(packet) if kind is None else kind) + packet
+
+
+def ethernet_802_3(packet: bytes) -> bytes:
+    """An Ethernet frame with a length in the place of the type."""
+    return ethernet(llc(packet), ethertype=len(llc(packet)))
+
+
+def esp(
+    following: int, inner: bytes, *, check: int = 12, padding: int = 2, index: int = 0x1234, vector: int = 0
+) -> bytes:
+    """Encapsulating security payload without encryption; `check` is the size of the integrity check value."""
+    trailer = bytes(range(1, padding + 1)) + bytes([padding, following]) + b"\xc3" * check
+    return struct.pack(">II", index, 1) + b"\x5a" * vector + inner + trailer
+
+
+def authentication_header(following: int, payload: bytes, check: int = 12) -> bytes:
+    """An authentication header (RFC 4302) in front of something."""
+    return struct.pack(">BBHII", following, (12 + check) // 4 - 2, 0, 7, 1) + bytes(check) + payload
+
+
+def gtp(packet: bytes, flags: int = 0x30, options: bytes = b"") -> bytes:
+    """A G-PDU of GTP-U."""
+    return struct.pack(">BBHI", flags, 255, len(options) + len(packet), 1) + options + packet
+
+
+def vxlan(frame: bytes) -> bytes:
+    """VXLAN with network 42."""
+    return struct.pack(">II", 0x08000000, 42 << 8) + frame
+
+
+def geneve(payload: bytes, kind: int = 0x6558, options: bytes = b"") -> bytes:
+    """Geneve with network 42."""
+    return struct.pack(">BBHI", len(options) // 4, 0, kind, 42 << 8) + options + payload
+
+
+def tunnel_udp(port: int, payload: bytes) -> bytes:
+    """A datagram between the two ends of a tunnel."""
+    return udp_packet(("203.0.113.1", 40000), ("203.0.113.2", port), payload)
+
+
+def sctp(source_port: int, destination_port: int, *chunks: bytes, tag: int = 99) -> bytes:
+    """An SCTP packet without checksum."""
+    return struct.pack(">HHII", source_port, destination_port, tag, 0) + b"".join(chunks)
+
+
+def sctp_data(number: int, payload: bytes, *, begin: bool = True, end: bool = True, unordered: bool = False) -> bytes:
+    """A DATA chunk, padded; `number` is the transmission sequence number."""
+    flags = (4 if unordered else 0) | (2 if begin else 0) | (1 if end else 0)
+    head = struct.pack(">BBHIHHI", 0, flags, 16 + len(payload), number & 0xFFFFFFFF, 0, 0, 0)
+    return head + payload + bytes(-len(payload) % 4)
+
+
+def hep_3(
+    source: Address, destination: Address, payload: bytes, *, kind: int = 1, protocol: int = 17,
+    time: tuple[int, int] = (1_700_000_100, 250_000), compressed: bool = False,
+) -> bytes:  # fmt: skip
+    """A HEP packet of version 3."""
+    v6 = ":" in source[0]
+    values = [
+        (1, bytes([10 if v6 else 2])), (2, bytes([protocol])), (5 if v6 else 3, ip_address(source[0]).packed),
+        (6 if v6 else 4, ip_address(destination[0]).packed), (7, struct.pack(">H", source[1])),
+        (8, struct.pack(">H", destination[1])), (9, struct.pack(">I", time[0])), (10, struct.pack(">I", time[1])),
+        (11, bytes([kind])), (12, struct.pack(">I", 2001)), (17, b"correlation"),
+        (16, zlib.compress(payload)) if compressed else (15, payload),
+    ]  # fmt: skip
+    chunks = b"".join(struct.pack(">HHH", 0, number, 6 + len(value)) + value for number, value in values)
+    return b"HEP3" + struct.pack(">H", 6 + len(chunks)) + chunks
+
+
+def hep_2(
+    source: Address, destination: Address, payload: bytes, time: tuple[int, int] = (1_700_000_100, 250_000)
+) -> bytes:
+    """A HEP packet of version 2, as a little-endian machine sends it."""
+    hosts = ip_address(source[0]).packed + ip_address(destination[0]).packed
+    family = 10 if ":" in source[0] else 2
+    head = struct.pack(">BBBBHH", 2, 8 + len(hosts), family, 17, source[1], destination[1])
+    return head + hosts + struct.pack("<IIHH", *time, 2001, 0) + payload
 
 
 # -- files ----------------------------------------------------------------------------------------------------------

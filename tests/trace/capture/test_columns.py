@@ -143,6 +143,6 @@ def test_addresses_that_end_in_zeros() -> None:
     assert trace.facts.host_pairs == {(source[0], destination[0])}
 
 
-def test_sctp_is_named_as_unread() -> None:
-    trace = read_trace(pcap([ethernet(ipv4(ALICE[0], BOB[0], 132, bytes(40)))]), "x")
+def test_esp_that_hides_its_content_is_named_as_unread() -> None:
+    trace = read_trace(pcap([ethernet(ipv4(ALICE[0], BOB[0], 50, bytes(range(1, 41))))]), "x")
     assert [notice.kind for notice in trace.notices] == [NoticeKind.UNREAD_PROTOCOL]

@@ -148,6 +148,14 @@ def test_rtp_streams(path: Path) -> None:
         assert (found, packets) == (known[:2] if known else (packets, packets)), line
 
 
+BEYOND_THE_INDEX = {
+    # SIP in ESP that is not encrypted; tshark agrees where it is told to look for that.
+    "open5gs__ipsec_to_ipsec_call.pcapng": 45,
+    "open5gs__ipsec_to_nonipsec_call.pcapng": 17,
+}
+"""Messages that the index does not count."""
+
+
 def test_counts_agree_with_the_index() -> None:
     """The index was made with tshark and by hand; packets and messages are those of `INDEX.tsv`."""
     with (CORPUS / "INDEX.tsv").open(encoding="utf-8", newline="") as stream:
@@ -159,7 +167,7 @@ def test_counts_agree_with_the_index() -> None:
             continue
         extra = MESSAGE_DIFFERENCES.get(path.name, MessageDifference(""))
         trace = ours(path)
-        expected = int(row["sip_messages"]) + len(extra.only_ours) - len(extra.only_theirs)
+        expected = int(row["sip_messages"]) + BEYOND_THE_INDEX.get(path.name, 0) + len(extra.only_ours) - len(extra.only_theirs)
         assert (trace.facts.packets, len(trace.messages)) == (int(row["packets"]), expected), path.name
         compared += 1
     assert compared > 80

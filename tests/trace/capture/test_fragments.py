@@ -12,6 +12,7 @@ from tests.support.packets import (
     ethernet,
     fragments_v4,
     fragments_v6,
+    ipv4,
     pcap,
     rtp,
     sip_request,
@@ -71,6 +72,38 @@ def test_overlapping_fragments_give_one_bounded_result() -> None:
     wide, narrow = fragments_v4(ALICE, BOB, MESSAGE, 400), fragments_v4(ALICE, BOB, MESSAGE, 200)
     trace = read([wide[0], narrow[1], narrow[2], wide[1]])
     assert trace.messages[0].raw == MESSAGE
+
+
+def test_where_fragments_contradict_one_another_the_first_wins() -> None:
+    first, second = fragments_v4(ALICE, BOB, MESSAGE, 400)
+    other = fragments_v4(ALICE, BOB, MESSAGE.replace(b"alice", b"mallo"), 200)
+    trace = read([first, other[1], other[0], second])
+    assert [message.raw for message in trace.messages] == [MESSAGE]
+    assert trace.messages[0].observation.fragments == 2
+    assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_PACKET]
+
+
+def test_fragments_of_the_least_size() -> None:
+    parts = fragments_v4(ALICE, BOB, MESSAGE, 8)
+    trace = read(parts[::-1])
+    assert [message.raw for message in trace.messages] == [MESSAGE]
+    assert trace.messages[0].observation.fragments == len(parts)
+
+
+def test_the_largest_datagram() -> None:
+    message = sip_request(body=b"x" * 64_000)
+    assert [item.raw for item in read(fragments_v4(ALICE, BOB, message, 1480)).messages] == [message]
+
+
+def test_offsets_beyond_any_datagram_are_told() -> None:
+    packet = ipv4(ALICE[0], BOB[0], 17, bytes(100), offset=65_528)
+    assert {notice.kind for notice in read([packet]).notices} >= {NoticeKind.MALFORMED_PACKET}
+
+
+def test_many_fragments_of_one_byte_far_out_cost_little_memory() -> None:
+    packets = [ipv4(ALICE[0], BOB[0], 17, b"x", ip_id=number, offset=65_520) for number in range(2000)]
+    trace = read(packets, Limits(reassembly_bytes=1 << 20))
+    assert NoticeKind.LIMIT in {notice.kind for notice in trace.notices}
 
 
 def test_an_old_half_does_not_meet_a_new_one() -> None:

@@ -71,6 +71,19 @@ class _Flow:
         return True
 
 
+def is_sctp(data: bytes, wire: int) -> bool:
+    """Whether bytes that nothing else tells to be an SCTP packet consist of a header and whole chunks."""
+    place = _HEADER
+    for _ in range(_CHUNKS):
+        if place + 4 > len(data):
+            break
+        length = int.from_bytes(data[place + 2 : place + 4], "big")
+        if length < 4 or place + length > wire:
+            return False
+        place += (length + 3) & ~3
+    return place > _HEADER and place >= len(data)
+
+
 class SctpReassembler:
     """All associations of a capture."""
 

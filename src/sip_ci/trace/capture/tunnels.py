@@ -23,6 +23,7 @@ from sip_ci.trace.capture.packets import (
     IpPacket,
     Layer,
 )
+from sip_ci.trace.capture.sctp import is_sctp
 from sip_ci.trace.capture.udp_tunnels import (
     PORT_ESP,
     PORT_GENEVE,
@@ -137,7 +138,7 @@ def _in_udp(packet: IpPacket, ports: set[int]) -> IpPacket | Layer | None:
         return Layer(0x8847, data, wire)
     if PORT_TEREDO in ports and data[0] >> 4 == 6 and struct.unpack_from(">H", data, 4)[0] + 40 == wire:
         return Layer(ETHERTYPE_IPV6, data, wire)
-    if PORT_SCTP in ports and len(data) >= 16:
+    if PORT_SCTP in ports and is_sctp(data, wire):
         # RFC 6951 §5.3.
         return IpPacket(packet.source, packet.destination, PROTOCOL_SCTP, packet.ip_id, data, wire)
     return None
@@ -166,7 +167,7 @@ def _gtp(data: bytes, wire: int) -> Layer | None:
 def _vxlan(data: bytes, wire: int) -> Layer | None:
     """VXLAN (RFC 7348 §5), its group policy option, and its generic protocol extension."""
     flags = data[0]
-    if flags & 0x77 == 0x08 and data[7] == 0:
+    if flags & 0x7F == 0x08 and data[7] == 0:
         return Layer(ETHERTYPE_BRIDGED, data[8:], wire - 8)
     if flags & 0xFE == 0x0C:
         following = {1: ETHERTYPE_IPV4, 2: ETHERTYPE_IPV6, 3: ETHERTYPE_BRIDGED, 4: ETHERTYPE_NSH, 5: 0x8847}

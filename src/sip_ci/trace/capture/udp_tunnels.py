@@ -61,7 +61,7 @@ def may_be_tunnel(
     may = on(PORT_MPLS, PORT_SCTP) & (first < 0x80)
     # Version 1 of the protocol, and a packet in it (TS 29.281 §5.1, §6.1).
     may |= on(PORT_GTP) & (first >> 5 == 1) & (second == 0xFF)
-    may |= on(*PORTS_VXLAN) & (((first & 0x77) == 0x08) | ((first & 0xFE) == 0x0C))
+    may |= on(*PORTS_VXLAN) & (((first & 0x7F) == 0x08) | ((first & 0xFE) == 0x0C))
     may |= on(PORT_GENEVE) & (first < 0x40) & np.isin(head["third"], _GENEVE_TYPES)
     may |= on(PORT_TZSP) & (first == 1) & (second <= 1)
     may |= on(PORT_L2TP) & (first < 0x80) & ((second & 0x0F) == 2)
