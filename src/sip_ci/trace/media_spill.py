@@ -65,6 +65,8 @@ class MediaSpill:
         self._lifetime: set[int] = set()
         weakref.finalize(self._lifetime, self._file.close)
         self._numbers = PairNumbers(STREAMS)
+        self._noisy = np.zeros(0, np.uint64)
+        """The paths that were found to carry noise."""
         self._written = 0
         self._broken = False
         self._runs: list[npt.NDArray[np.void] | int] = []
@@ -87,7 +89,7 @@ class MediaSpill:
         path = (table.kind.astype(np.uint64) << np.uint64(56)) | (
             (table.source.astype(np.uint64) << np.uint64(28)) | table.destination.astype(np.uint64)
         )
-        kept = ~_noise(path, table.ssrc)
+        kept = ~self._noise(path, table.ssrc)
         numbers = np.full(len(path), -1, np.int32)
         numbers[kept] = self._numbers.numbers(path[kept], table.ssrc[kept].astype(np.uint64))
         order = stable_order(numbers, len(self._numbers))
@@ -143,6 +145,21 @@ class MediaSpill:
             rows["timestamp"].copy(), np.full(len(rows), stream.ssrc, np.uint32), rows["ip_id"].copy(),
         )  # fmt: skip
 
+    def _noise(self, path: npt.NDArray[np.uint64], ssrc: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+        """Single packets of a thousand streams on one path: encrypted or scrambled, and RTP by chance only."""
+        table = PairNumbers(len(path) + 1)
+        streams = table.numbers(path, ssrc.astype(np.uint64))
+        if len(table) <= _NOISE_STREAMS and not len(self._noisy):
+            return np.zeros(len(path), np.bool_)
+        single = np.bincount(streams, minlength=len(table)) == 1
+        paths, inverse = np.unique(table.first, return_inverse=True)
+        # The shape of the inverse differs between numpy versions.
+        inverse = inverse.reshape(-1)
+        many = np.bincount(inverse[single], minlength=len(paths)) > _NOISE_STREAMS
+        self._noisy = np.union1d(self._noisy, paths[many])
+        noise: npt.NDArray[np.bool_] = (single & np.isin(paths, self._noisy)[inverse])[streams]
+        return noise
+
     def _stored(self, rows: npt.NDArray[np.void]) -> npt.NDArray[np.void] | int:
         begin = self._written
         if not self._broken:
@@ -180,17 +197,3 @@ def stable_order(numbers: npt.NDArray[np.int32], count: int) -> Indices:
     # Numbers of 16 bits are sorted by radix, in linear time.
     order: Indices = np.argsort(numbers.astype(np.int16) if count < 1 << 15 else numbers, kind="stable")
     return order
-
-
-def _noise(path: npt.NDArray[np.uint64], ssrc: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
-    """Single packets of a thousand streams on one path: encrypted or scrambled, and RTP by chance only."""
-    noise = np.zeros(len(path), np.bool_)
-    places = PairNumbers(len(path) + 1)
-    streams = places.numbers(path, ssrc.astype(np.uint64))
-    if len(places) <= _NOISE_STREAMS:
-        return noise
-    single = np.bincount(streams, minlength=len(places)) == 1
-    paths, inverse, _ = np.unique(places.first, return_inverse=True, return_counts=True)
-    singles = np.bincount(inverse.reshape(-1)[single], minlength=len(paths))
-    noisy = single & (singles > _NOISE_STREAMS)[inverse.reshape(-1)]
-    return np.asarray(noisy[streams], np.bool_)
