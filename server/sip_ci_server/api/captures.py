@@ -36,7 +36,7 @@ _ERRORS = (400, 401, 403, 404, 413, 503)
     },
 )
 async def create_capture(request: Request, principal: Annotated[Principal, Depends(require_principal)]) -> Response:
-    """Keep the body, a pcap, a pcapng, gzip of either or a log, until it expires."""
+    """Keep the body, a capture or a log, compressed or not, until it expires."""
     services = services_of(request)
     store = services.captures
     if store is None:
