@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.support.command import sip_ci
 
-from sip_ci.cli.convert import _FORMS
+from sip_ci.cli.convert import _FORMS, convert
 from sip_ci.convert.forms import Form
 from sip_ci.trace.reading import read_trace
 
@@ -124,3 +124,11 @@ def test_nothing_to_convert(arguments: list[str], code: int, folder: Path) -> No
     outcome = sip_ci("convert", *arguments, folder=folder)
     assert outcome.returncode == code
     assert "Traceback" not in outcome.stderr
+
+
+def test_every_option_is_documented() -> None:
+    page = (ROOT / "docs" / "convert.md").read_text()
+    for parameter in convert.params:
+        for name in (name for name in parameter.opts if name.startswith("-")):
+            assert f"`{name}" in page
+    assert all(f"**{form.value}**" in page for form in Form)
