@@ -87,7 +87,7 @@ def _head(text: LogText, start: int, match: re.Match[bytes], limit: int) -> Head
     return Head(
         start,
         payload,
-        _stamp(text[start : match.end()]),
+        _stamp(text[start : next_line(text, start)]),
         sent=match["way"] == b"Sent",
         source=endpoint(match["source"]) if match["source"] else None,
         destination=endpoint(match["destination"]) if match["destination"] else None,

@@ -100,6 +100,10 @@ class _Pending:
             end=max(begin, min(begin + count, record.end)) if within else record.end,
         )
 
+    def cut_off(self) -> Head:
+        """The head of a message of which nothing follows."""
+        return replace(self.head(len(self.data)), fidelity=Fidelity.TRUNCATED)
+
 
 class BelleSipLayout:
     """What a channel logs (BelledonneCommunications/belle-sip, `src/channel.c`: `send_buffer`, `read_data`)."""
@@ -117,6 +121,8 @@ class BelleSipLayout:
         before: _Record | None = None
         for record in _records(text):
             if before is not None and _is_copy(record, before):
+                if heads and heads[-1].start >= before.head.start:
+                    heads[-1] = replace(heads[-1], end=record.end)
                 continue
             before = record
             if record.head.transport is Transport.UDP:
@@ -124,7 +130,7 @@ class BelleSipLayout:
                 continue
             rest = pending.pop(record.stream, None) or _Pending(b"", [])
             if rest.data and find_start(record.data) is not None:
-                heads.append(rest.head(len(rest.data)))
+                heads.append(rest.cut_off())
                 rest = _Pending(b"", [])
             rest.add(record)
             heads.extend(_messages(rest))
@@ -132,8 +138,8 @@ class BelleSipLayout:
                 pending[record.stream] = rest
             if len(pending) > _UNFINISHED:
                 oldest = pending.pop(next(iter(pending)))
-                heads.append(oldest.head(len(oldest.data)))
-        heads.extend(rest.head(len(rest.data)) for rest in pending.values())
+                heads.append(oldest.cut_off())
+        heads.extend(rest.cut_off() for rest in pending.values())
         return iter(sorted(heads, key=lambda head: (head.start, head.payload)))
 
 

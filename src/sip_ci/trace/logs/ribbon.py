@@ -104,19 +104,21 @@ def _starts(text: LogText) -> Iterator[int]:
     """Every record of the parts of a log that hold messages: from one that does to the one behind it."""
     done = -1
     for line, _ in lines_with(text, b"SipFeSocket", b" msg for CallId:"):
-        start = line
-        # The record that follows ends the message; further ones are found by themselves.
-        for _ in range(2):
+        first = _RECORD.match(text, line)
+        if first is None:
+            continue
+        start: int | None = line
+        # Records with the same time and number go on with the message, and the one behind them ends it.
+        for _ in range(_MOST_RECORDS):
+            if start is None:
+                break
             if start > done:
                 done = start
                 yield start
-            following = _next_record(text, start)
-            if following is None:
+            record = _RECORD.match(text, start)
+            if start != line and (record is None or _identity(record) != _identity(first)):
                 break
-            start = following
-        if start > done:
-            done = start
-            yield start
+            start = _next_record(text, start)
 
 
 def _next_record(text: LogText, start: int) -> int | None:
@@ -139,8 +141,12 @@ def _record(text: LogText, start: int, match: re.Match[bytes], end: int) -> _Rec
     lengths = list(_LENGTH.finditer(content))
     if lengths:
         content = content[: lengths[-1].start()]
-    identity = match["date"] + match["time"] + match["number"]
-    return _Record(start, content_start, end, identity, _stamp(match), content, head)
+    return _Record(start, content_start, end, _identity(match), _stamp(match), content, head)
+
+
+def _identity(match: re.Match[bytes]) -> bytes:
+    """What the parts of one record have in common."""
+    return match["date"] + match["time"] + match["number"]
 
 
 def _goes_on(records: list[_Record], following: _Record) -> bool:
