@@ -9,6 +9,7 @@ import numpy as np
 
 _GLOBAL_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
 _START = 1_700_000_000
+_ROWS_AT_ONCE = 100_000
 
 
 def _packet(seconds: float, source: tuple[str, int], destination: tuple[str, int], payload: bytes, ip_id: int) -> bytes:
@@ -21,8 +22,8 @@ def _packet(seconds: float, source: tuple[str, int], destination: tuple[str, int
     return struct.pack("<IIII", micro // 1_000_000, micro % 1_000_000, len(frame), len(frame)) + frame
 
 
-def _call(number: int, start: float, media_port: int) -> list[tuple[float, bytes]]:
-    """The seven messages of one healthy call: INVITE, 100, 180, 200, ACK, BYE, 200."""
+def _call(number: int, start: float, media_port: int, seconds: float = 20.6) -> list[tuple[float, bytes]]:
+    """The seven messages of one healthy call: INVITE, 100, 180, 200, ACK, and `seconds` later BYE, 200."""
     caller, callee = ("198.51.100.10", 5060), ("203.0.113.20", 5060)
     call_id = f"{number}-bench@198.51.100.10"
 
@@ -50,8 +51,8 @@ def _call(number: int, start: float, media_port: int) -> list[tuple[float, bytes
         (0.050, False, message("SIP/2.0 180 Ringing", "1 INVITE", "i", tag)),
         (0.500, False, message("SIP/2.0 200 OK", "1 INVITE", "i", tag, answer)),
         (0.510, True, message("ACK sip:user@203.0.113.20:5060 SIP/2.0", "1 ACK", "a", tag)),
-        (20.6, True, message("BYE sip:user@203.0.113.20:5060 SIP/2.0", "2 BYE", "b", tag)),
-        (20.61, False, message("SIP/2.0 200 OK", "2 BYE", "b", tag)),
+        (seconds, True, message("BYE sip:user@203.0.113.20:5060 SIP/2.0", "2 BYE", "b", tag)),
+        (seconds + 0.01, False, message("SIP/2.0 200 OK", "2 BYE", "b", tag)),
     ]
     return [
         (start + delay, _packet(start + delay, *((caller, callee) if forward else (callee, caller)), payload, number))
@@ -69,20 +70,36 @@ def write_calls(path: Path, calls: int, rate: float) -> None:
 
 
 def write_media(path: Path, calls: int, packets: int) -> None:
-    """Write `calls` calls at once, and `packets` RTP packets of 20 ms PCMU spread over their 2 * `calls` streams."""
+    """Write `calls` calls at once, and `packets` RTP packets of 20 ms PCMU spread over their 2 * `calls` streams.
+
+    Packet k of every stream stands before packet k + 1 of any. They are made and written some at a time.
+    """
+    streams = 2 * calls
+    per_stream = packets // streams
     signalling = []
     for number in range(calls):
-        signalling += _call(number, _START + number / calls * 0.02, 10_000 + 2 * number)
+        start = _START + number / calls * 0.02
+        signalling += _call(number, start, 10_000 + 2 * number, max(20.6, 0.7 + per_stream * 0.02))
     signalling.sort(key=lambda record: record[0])
-    per_stream = packets // (2 * calls)
+    with path.open("wb") as file:
+        file.write(_GLOBAL_HEADER)
+        file.writelines(data for time, data in signalling if time < _START + 0.6)
+        at_once = max(1, _ROWS_AT_ONCE // streams)
+        for first in range(0, per_stream, at_once):
+            file.write(_media(first, min(first + at_once, per_stream), calls))
+        file.writelines(data for time, data in signalling if time >= _START + 0.6)
+
+
+def _media(first: int, end: int, calls: int) -> memoryview:
+    """The records of packets `first` to `end` of all streams."""
+    streams = 2 * calls
+    total = (end - first) * streams
     template = np.frombuffer(
         _packet(0.0, ("198.51.100.10", 1), ("203.0.113.20", 1), b"\x80\x00" + b"\x00" * 10 + b"\xd5" * 160, 0), np.uint8
     )
-    total = per_stream * 2 * calls
-    # Rows are ordered by time: packet k of every stream before packet k + 1 of any.
-    step, stream = np.divmod(np.arange(total, dtype=np.int64), 2 * calls)
+    step, stream = np.divmod(np.arange(first * streams, first * streams + total, dtype=np.int64), streams)
     call, reverse = np.divmod(stream, 2)
-    micro = (_START * 10**6 + 600_000) + step * 20_000 + stream * (20_000 // (2 * calls) or 1)
+    micro = (_START * 10**6 + 600_000) + step * 20_000 + stream * 20_000 // streams
     rows = np.tile(template, (total, 1))
 
     def put(offset: int, values: np.ndarray, kind: str) -> None:
@@ -103,10 +120,4 @@ def write_media(path: Path, calls: int, packets: int) -> None:
     put(rtp + 2, (step + stream * 11) & 0xFFFF, ">u2")
     put(rtp + 4, (step * 160 + stream * 977) & 0xFFFFFFFF, ">u4")
     put(rtp + 8, stream + 0x10000000, ">u4")
-    beginning = [data for time, data in signalling if time < _START + 0.6]
-    ending = [data for time, data in signalling if time >= _START + 0.6]
-    with path.open("wb") as file:
-        file.write(_GLOBAL_HEADER)
-        file.writelines(beginning)
-        rows.tofile(file)
-        file.writelines(ending)
+    return rows.reshape(-1).data
