@@ -8,15 +8,17 @@ failure response, a message sent again, a Reason. So a fault is always judged, a
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.message_table import MessageTable
 from sip_ci.trace.trace import Trace
+from sip_ci_server.engine.call_shapes import CallShapes
 
 WORTHWHILE = 20_000
 """Messages below which nothing is folded: the time would not be noticed."""
@@ -29,17 +31,8 @@ LONG_AFTER = 7_200 * 10**9
 """Nanoseconds of trace behind a call beyond which it does not matter how much more there is."""
 MOST_MESSAGES = 64
 """Messages of a call beyond which it is not compared with others."""
-MARK = b"\x01"
-"""Stands in the place of what differs; a call whose bytes hold it is not folded."""
-
-_LOG_RATIO = math.log(SAME_RATIO)
 _CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?\n", re.IGNORECASE)
 _USUAL_CALL_ID = b"\nCall-ID: "
-_TOKEN = re.compile(rb"[A-Za-z0-9_.!%*+`'~-]+")
-_ORIGIN = re.compile(rb"\no=\S+ ([0-9]+) ")
-_MEDIA_PORT = re.compile(rb"\nm=[a-z]+ ([1-9][0-9]*) ")
-_CHALLENGES = (b"401", b"407")
-_REASON = re.compile(rb"\nreason[ \t]*:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +76,33 @@ def fold_repetitions(trace: Trace) -> tuple[Trace, Repetitions]:
     table = trace.messages
     if not isinstance(table, MessageTable) or len(table) < WORTHWHILE or len(trace.media):
         return trace, Repetitions()
+    calls = _calls(table.raws)
+    routes = _routes(table, list(calls.values()), trace.facts.last_time)
+    shapes = CallShapes()
     kept: list[int] = []
-    standing: dict[tuple[object, ...], str] = {}
+    standing: dict[tuple[int, tuple[int, ...]], str] = {}
     others: dict[str, list[list[int]]] = {}
     own: dict[str, list[int]] = {}
-    last = trace.facts.last_time
-    end = max(table.times_ns[-1], round(last * 1e9) if last is not None else 0)
-    folded = 0
-    for number, (call_id, places) in enumerate(_calls(table.raws).items()):
-        shape = _shape_of(call_id, places, table, end)
-        name = standing.get(shape) if shape is not None and number >= KEPT else None
+    for number, ((call_id, places), (route, paces)) in enumerate(zip(calls.items(), routes, strict=True)):
+        shape = -1
+        if call_id and len(places) <= MOST_MESSAGES:
+            shape = shapes.shape_of(call_id, [table.raws[place] for place in places], route)
+        name = standing.get((shape, paces)) if shape >= 0 and number >= KEPT else None
         if name is not None:
             others.setdefault(name, []).append(places)
-            folded += len(places)
             continue
         kept += places
-        if shape is not None:
+        if shape >= 0:
             text = table[places[0]].call_id
-            standing.setdefault(shape, text)
+            standing.setdefault((shape, paces), text)
             own[text] = places
-    if not folded:
+    if not others:
         return trace, Repetitions()
     repetitions = Repetitions(
-        folded, sum(map(len, others.values())), others, {name: own[name] for name in others}, table.times_ns
-    )
-    messages = tuple(table[place] for place in sorted(kept))
-    return replace(trace, messages=messages), repetitions
+        len(table) - len(kept), sum(map(len, others.values())), others, {name: own[name] for name in others},
+        table.times_ns,
+    )  # fmt: skip
+    return replace(trace, messages=tuple(table[place] for place in sorted(kept))), repetitions
 
 
 def _calls(raws: Sequence[bytes]) -> dict[bytes, list[int]]:
@@ -118,76 +112,49 @@ def _calls(raws: Sequence[bytes]) -> dict[bytes, list[int]]:
     for place, raw in enumerate(raws):
         start = raw.find(_USUAL_CALL_ID)
         if start >= 0:
-            call_id = raw[start + skip : raw.find(b"\n", start + 1)].strip()
+            call_id = raw[start + skip : raw.find(b"\r\n", start + skip)]
         else:
             match = _CALL_ID.search(raw)
             call_id = match[1] if match is not None else b""
-        found = calls.get(call_id)
-        if found is None:
-            calls[call_id] = [place]
+        if call_id in calls:
+            calls[call_id].append(place)
         else:
-            found.append(place)
+            calls[call_id] = [place]
     return calls
 
 
-def _shape_of(call_id: bytes, places: list[int], table: MessageTable, end: int) -> tuple[object, ...] | None:
-    """What two calls that are the same have in common; None for a call that is not to be folded."""
-    raws = [table.raws[place] for place in places]
-    if not call_id or len(raws) > MOST_MESSAGES or not raws[0].startswith(b"INVITE ") or not _went_well(raws):
-        return None
-    text = _impersonal(call_id, raws)
-    times = [table.times_ns[place] for place in places]
-    gaps = [_interval(later - earlier) for earlier, later in pairwise(times)]
-    gaps.append(_interval(min(end - times[-1], LONG_AFTER)))
-    paths = [(table.sources[place], table.destinations[place], table.manners[place]) for place in places]
-    return (text, max(map(len, raws)) // 64, tuple(gaps), tuple(paths))
+def _routes(
+    table: MessageTable, calls: list[list[int]], last: float | None
+) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """For each call the way of each message (equal numbers for equal ends and transports), and that with its pace.
 
-
-def _went_well(raws: list[bytes]) -> bool:
-    """Whether nothing was sent twice or gives a reason, and no response is a failure, challenges apart."""
-    if len(set(raws)) < len(raws):
-        return False
-    codes = [raw[8:11] for raw in raws if raw[:8] == b"SIP/2.0 "]
-    if any(code[:1] not in (b"1", b"2") and code not in _CHALLENGES for code in codes):
-        return False
-    text = b"".join(raws)
-    return MARK not in text and not (b"eason" in text.lower() and _REASON.search(text))
-
-
-def _impersonal(call_id: bytes, raws: list[bytes]) -> bytes:
-    """The bytes of a call with marks in the place of its own identifiers."""
-    text = b"\n\n".join([raw if raw[-4:] == b"\r\n\r\n" else _with_marked_length(raw) for raw in raws])
-    text = text.replace(call_id, MARK + b"c" + MARK)
-    text = _marked(text, b";tag=", _TOKEN)
-    text = _marked(text, b";branch=z9hG4bK", _TOKEN)
-    for pattern in (_ORIGIN, _MEDIA_PORT):
-        for number, found in enumerate(dict.fromkeys(pattern.findall(text))):
-            text = text.replace(b" %b " % found, b" %b%d%b " % (MARK, number, MARK))
-    return text
-
-
-def _with_marked_length(raw: bytes) -> bytes:
-    """A message with a mark for a Content-Length that is right, as the length of a description varies with its port."""
-    size = len(raw) - raw.find(b"\r\n\r\n") - 4
-    if not size or size > len(raw) - 4:
-        return raw
-    return raw.replace(b"\nContent-Length: %d\r" % size, b"\nContent-Length: %b\r" % MARK, 1)
-
-
-def _marked(text: bytes, name: bytes, value: re.Pattern[bytes]) -> bytes:
-    """The text with each distinct value of a parameter numbered in the order of appearance."""
+    The pace of a message is the class of the interval before it, and of its size. The first number is the class of
+    what there is of the trace behind the call.
+    """
+    places = np.concatenate([np.array(call, np.int64) for call in calls])
+    sizes = np.array([len(call) for call in calls])
+    ends = np.cumsum(sizes)
+    times = np.asarray(table.times_ns)[places]
+    gaps = np.diff(times, prepend=times[:1])
+    gaps[ends - sizes] = 0
+    end = max(int(table.times_ns[-1]), round(last * 1e9) if last is not None else 0)
+    rest = _classes(np.minimum(end - times[ends - 1], LONG_AFTER)).tolist()
+    sources, destinations, manners = (
+        np.asarray(column)[places].astype(np.int64) for column in (table.sources, table.destinations, table.manners)
+    )
+    codes = (sources * len(table.endpoints) + destinations) * (int(manners.max()) + 1) + manners
+    _, ways = np.unique(codes, return_inverse=True)
+    lengths = np.array([len(raw) for raw in table.raws])[places] // 128
+    paces = (_classes(gaps) << 16) + np.minimum(lengths, 0xFFFF)
+    all_ways, all_paces = ways.tolist(), paces.tolist()
     start = 0
-    number = 0
-    while (start := text.find(name, start)) >= 0:
-        start += len(name)
-        match = value.match(text, start) if text[start : start + 1] != MARK else None
-        if match is not None:
-            text = text.replace(name + match[0], b"%b%b%d%b" % (name, MARK, number, MARK))
-            number += 1
-    return text
+    for stop, behind in zip(ends.tolist(), rest, strict=True):
+        yield tuple(all_ways[start:stop]), (behind, *all_ways[start:stop], *all_paces[start:stop])
+        start = stop
 
 
-def _interval(nanoseconds: int) -> int:
-    """The class of an interval: those of one class are the same within `SAME_RATIO`."""
-    seconds = nanoseconds / 1e9
-    return 0 if seconds <= SAME_GAP else 1 + int(math.log(seconds / SAME_GAP) / _LOG_RATIO)
+def _classes(nanoseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The classes of intervals: those of one class are the same within `SAME_RATIO`."""
+    ratio = np.maximum(nanoseconds / (SAME_GAP * 1e9), 1.0)
+    classes: npt.NDArray[np.int64] = np.ceil(np.log(ratio) / np.log(SAME_RATIO)).astype(np.int64)
+    return classes

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.support.calls import ALICE, BOB, PROXY, Call, Ladder, sdp
+from tests.support.calls import ALICE, BOB, HOP, PROXY, Call, Ladder, sdp
 from tests.support.rtp import media_table, stream
 
 from sip_ci.service.wire import AnalysisResponse
@@ -80,6 +80,17 @@ def fifth(ladder: Ladder) -> Call:
     return numbered(ladder, 4)
 
 
+def whole(call: Call, *lines: str, offer: bytes) -> None:
+    """What `Call.answered` makes, with another offer."""
+    invite = call.invite(80.0, *lines, offer=offer)
+    for hop in range(len(call.path) - 1):
+        call.respond(invite, 100, 80.001 + HOP * hop, hops=(hop,))
+    call.respond(invite, 180, 80.1)
+    call.respond(invite, 200, 81.0)
+    call.ack(invite, 81.03)
+    call.respond(call.bye(91.0), 200, 91.02)
+
+
 def healthy(ladder: Ladder) -> None:
     fifth(ladder).answered(80.0)
 
@@ -117,14 +128,34 @@ def with_a_reason(ladder: Ladder) -> None:
 
 
 def with_a_wrong_length(ladder: Ladder) -> None:
-    call = fifth(ladder)
-    call.invite(80.0, "Content-Length: 17")
+    whole(fifth(ladder), offer=sdp(ALICE))
+    packet = ladder.packets[-11]
+    assert b"Content-Length: " in packet.raw
+    packet.raw = packet.raw.replace(b"Content-Length: ", b"Content-Length: 1")
 
 
 def with_a_private_address(ladder: Ladder) -> None:
+    whole(fifth(ladder), offer=sdp(Endpoint("10.0.0.1", 5060)))
+
+
+def with_one_tag_for_both(ladder: Ladder) -> None:
     call = fifth(ladder)
-    invite = call.invite(80.0, offer=sdp(Endpoint("10.0.0.1", 5060)))
-    call.respond(invite, 200, 81.0)
+    call.callee_tag = call.caller_tag
+    call.answered(80.0)
+
+
+def with_a_tag_that_is_none(ladder: Ladder) -> None:
+    call = fifth(ladder)
+    call.callee_tag = "to@31676"
+    call.answered(80.0)
+
+
+def without_media(ladder: Ladder) -> None:
+    whole(fifth(ladder), offer=sdp(ALICE, 0))
+
+
+def with_a_port_that_is_none(ladder: Ladder) -> None:
+    whole(fifth(ladder), offer=sdp(ALICE, 70_000))
 
 
 DIFFERENT: list[Callable[[Ladder], None]] = [
@@ -135,7 +166,20 @@ DIFFERENT: list[Callable[[Ladder], None]] = [
     with_a_reason,
     with_a_wrong_length,
     with_a_private_address,
+    with_one_tag_for_both,
+    with_a_tag_that_is_none,
+    without_media,
+    with_a_port_that_is_none,
 ]
+
+
+def test_the_whole_call_of_these_tests_is_no_different() -> None:
+    counts = []
+    for another in (healthy, lambda ladder: whole(fifth(ladder), offer=sdp(ALICE))):
+        ladder = twins()
+        another(ladder)
+        counts.append(folded(ladder.end(100_000.0)))
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize("another", DIFFERENT)
@@ -166,6 +210,7 @@ def test_media_ports_and_session_ids_may_differ() -> None:
 
 def test_media_keep_every_call() -> None:
     ladder = twins()
+    ladder.end(100_000.0)
     assert folded(ladder)[1] > 0
     ladder.media = media_table(stream(ALICE, BOB, packets=50))
     assert folded(ladder)[1] == 0
