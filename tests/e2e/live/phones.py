@@ -74,20 +74,24 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(_STOP_SECONDS)
 
 
-def call_between_phones(capture: Path, talk: float) -> None:
-    """Makes a call of about `talk` seconds, recorded in `capture`. Raises RuntimeError where a phone does not start."""
+def call_between_phones(capture: Path, talk: float, *arguments: str) -> None:
+    """Makes a call of about `talk` seconds, recorded in `capture`. Raises RuntimeError where a phone does not start.
+
+    `arguments` are given to both phones, whose output is kept beside the capture as `caller/output.log` and
+    `callee/output.log`.
+    """
     folder = capture.parent
     with Network() as network, ExitStack() as running:
         caller, callee = network.host("caller", "203.0.113.10"), network.host("callee", "198.51.100.20")
         with recorded(capture, caller):
-            answering = _phone(callee, "bob", folder / "callee")
+            answering = _phone(callee, "bob", folder / "callee", *arguments)
             running.callback(_stop, answering)
             deadline = time.monotonic() + _START_SECONDS
             while _SIP_PORT not in Path(f"/proc/{answering.pid}/net/udp").read_text():
                 if answering.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"baresip does not start: {(folder / 'callee' / 'output.log').read_text()}")
                 time.sleep(0.05)
-            calling = _phone(caller, "alice", folder / "caller", "-e", f"/dial sip:bob@{callee.address}")
+            calling = _phone(caller, "alice", folder / "caller", *arguments, "-e", f"/dial sip:bob@{callee.address}")
             running.callback(_stop, calling)
             time.sleep(talk)
             _stop(calling)
