@@ -8,7 +8,7 @@ from typing import BinaryIO
 from sip_ci.trace.decompression import LONGEST_MAGIC, CompressedStream, compression_of
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
-from sip_ci.trace.trace import NoticeKind
+from sip_ci.trace.notices import NoticeKind
 
 _STEP = 1 << 20
 

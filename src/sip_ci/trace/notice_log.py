@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sip_ci.trace.notices import Notice, NoticeKind
 from sip_ci.trace.observation import Position
-from sip_ci.trace.trace import Notice, NoticeKind
 
 _DISTINCT = 200
 
