@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support import device_logs, sip_logs
+from tests.support import device_logs, sip_logs, tool_logs
 from tests.support.corpus import CORPUS, needs_corpus
 from tests.support.sip_logs import incoming_call
 
@@ -57,6 +57,8 @@ SAMPLES = {
     "freeswitch, ruled": sample(SOFIA, sip_logs.freeswitch, "ruled", clock=OF_DAY, resolution=1e-6),
     "freeswitch, bare": sample(SOFIA, sip_logs.freeswitch, "bare", clock=OF_DAY, resolution=1e-6),
 }
+DIRECTED = {"kamailio", "sip-trace-csv"}
+"""Choices of messages that say of each whether it was sent."""
 UNDIRECTED = {"baresip"}
 """Programs' own logs that do not say which side wrote them."""
 DEVICES = {
@@ -82,7 +84,28 @@ DEVICES = {
     "ribbon, DBG": sample("ribbon-sbc", device_logs.ribbon_debug, noise=9, clock=ABSOLUTE, resolution=1e-6),
     "ribbon, TRC": sample("ribbon-sbc", device_logs.ribbon_trace, noise=9, clock=ABSOLUTE, resolution=1e-6),
 }
-SAMPLES |= DEVICES
+TOOLS = {
+    "tcpdump -A": sample("tcpdump", tool_logs.tcpdump, clock=ABSOLUTE, resolution=1e-6),
+    "tcpdump -v": sample("tcpdump", tool_logs.tcpdump, verbose=True, clock=ABSOLUTE, resolution=1e-6),
+    "tcpdump, undated": sample("tcpdump", tool_logs.tcpdump, date="", clock=OF_DAY, resolution=1e-6),
+    "kamailio": sample("kamailio", tool_logs.kamailio, exact=True),
+    "kamailio, glued": sample("kamailio", tool_logs.kamailio, glued=True, exact=True),
+    "kamailio, syslog": sample(
+        "kamailio", tool_logs.kamailio, prefix="Aug  7 {time} host kamailio[77]: INFO: <script>: ", exact=True,
+        clock=OF_DAY, resolution=1.0,
+    ),
+    "opensips": sample(
+        "kamailio", tool_logs.kamailio, prefix="Aug  7 {time} [77] ", exact=True, clock=OF_DAY, resolution=1.0
+    ),
+    "kamailio sipdump": sample("kamailio-sipdump", tool_logs.sipdump, exact=True, clock=ABSOLUTE, resolution=1e-6),
+    "homer": sample("homer", tool_logs.homer, exact=True, clock=ABSOLUTE, resolution=1e-6),
+    "drachtio": sample("drachtio", tool_logs.drachtio, clock=ABSOLUTE, resolution=1e-6),
+    "sip_trace": sample("sip-trace-csv", tool_logs.sip_trace, exact=True, clock=ABSOLUTE, resolution=1e-6),
+    "sip_trace, semicolons": sample(
+        "sip-trace-csv", tool_logs.sip_trace, separator=";", exact=True, clock=ABSOLUTE, resolution=1e-6
+    ),
+}  # fmt: skip
+SAMPLES |= DEVICES | TOOLS
 samples = pytest.mark.parametrize("name", SAMPLES)
 
 
@@ -131,7 +154,7 @@ def test_both_directions_meet_at_the_same_addresses(name: str) -> None:
         ends = (LOCAL, REMOTE) if entry.sent else (REMOTE, LOCAL)
         assert (message.observation.source, message.observation.destination) == ends
         assert message.observation.transport is Transport.UDP
-        undirected = trace.origin is TraceOrigin.TEXT or trace.format in UNDIRECTED
+        undirected = (trace.origin is TraceOrigin.TEXT and trace.format not in DIRECTED) or trace.format in UNDIRECTED
         assert message.observation.sent is (None if undirected else entry.sent)
 
 

@@ -160,12 +160,16 @@ def _resolved(clean_text: CleanText) -> CleanText:
     lines: list[bytes] = []
     starts: list[int] = []
     offset = 0
+    changed = False
     for line in text[:].split(b"\n"):
         if (b"SIP/2.0" in line or b"#012" in line) and not any(mark in line for mark in _DECODED_JSON):
             line = _OCTAL_LINE_END.sub(_unescape, line) if b"#012" in line else _BACKSLASH_LINE_END.sub(_unescape, line)
+            changed = True
         lines.append(line)
         starts.append(offset)
         offset += len(line) + 1
+    if not changed:
+        return clean_text
     numbers = clean_text.line_numbers if clean_text.line_numbers is not None else range(1, len(lines) + 1)
     if 0 < len(numbers) < len(lines):
         # What was unwrapped ends with a line end of its own, behind which no line begins.

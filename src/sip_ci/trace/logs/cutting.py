@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, Framed, find_start, frame, strip_prefix, with_carriage_returns
+from sip_ci.trace.logs.framing import (
+    MAXIMUM_MESSAGE,
+    Framed,
+    find_start,
+    frame,
+    header_follows,
+    strip_prefix,
+    with_carriage_returns,
+)
 from sip_ci.trace.logs.interface import Head, LogLayout, LogText
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.start_line import MAX_START_LINE
@@ -44,7 +52,11 @@ def start_below(layout: LogLayout, text: LogText, head: Head, limit: int) -> int
         chunk = with_carriage_returns(text[head.payload : min(limit, head.payload + size)], layout.carriage_return)
         found = find_start(chunk)
         if found is not None:
-            return head.payload + found[0]
+            offset, prefix = found
+            # Behind a label, a sentence may end like a start line: headers have to follow.
+            if prefix.strip() and not header_follows(chunk, offset, prefix):
+                return None
+            return head.payload + offset
         if head.payload + size >= limit or b"\n" in chunk:
             break
     return None

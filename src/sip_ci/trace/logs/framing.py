@@ -14,6 +14,7 @@ MAXIMUM_MESSAGE = 1 << 20
 _END_OF_HEADERS = re.compile(rb"\n\r?\n")
 _CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _CONTENT_TYPE = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+_HEADER = re.compile(rb"[ \t]*[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,63}[ \t]*:")
 _RULER = re.compile(rb"[ \t]*(?:-{20,}[ \t]*)?\r?\n")
 _VERSION = rb"SIP/[0-9]{1,3}\.[0-9]{1,3}"
 _LINE_END = rb"[ \t]{0,8}\r?(?:\n|\Z)"
@@ -84,6 +85,16 @@ def strip_prefix(chunk: bytes, prefix: bytes) -> bytes:
 def label_shape(label: bytes) -> re.Pattern[bytes]:
     """What the same label looks like on other lines: any digits where it has digits, such as in a time."""
     return re.compile(b"[0-9]+".join(re.escape(piece) for piece in re.split(rb"[0-9]+", label)))
+
+
+def header_follows(chunk: bytes, line: int, prefix: bytes) -> bool:
+    """Whether the line behind the one at an offset is a header, with the same label or none; true at the end."""
+    end = chunk.find(b"\n", line) + 1
+    if not end or end == len(chunk):
+        return True
+    following = chunk[end : end + 1024]
+    label = label_shape(prefix.rstrip(b" \t")).match(following)
+    return _HEADER.match(following, label.end() if label is not None else 0) is not None
 
 
 def declared_length(headers: bytes) -> int | None:

@@ -20,6 +20,10 @@ _FIELD = re.compile(
     rb'"(?:log|message|msg|MESSAGE|@message|line|textPayload|body|event|text|payload)"\s{0,8}:\s{0,8}'
     rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
 )
+_MESSAGE_FIELD = re.compile(
+    rb'"\s{0,8}:\s{0,8}"((?=[^"\\]{0,4096}SIP/2\.0(?: [1-6][0-9]{2} [^"\\]{0,128})?\\{1,2}[rn])[^"\\]*(?:\\.[^"\\]*)*)"'
+)
+"""A field of any other name that begins with a start line and an escaped line end."""
 _WRITER = re.compile(
     rb'"(?:container_name|container|pod|logStreamName|SYSLOG_IDENTIFIER|service)"\s{0,8}:\s{0,8}"([^"\\]{1,200})"'
 )
@@ -57,13 +61,17 @@ def without_json(text: LogText) -> Sequence[Unwrapped] | None:
         return None
     outputs: dict[bytes, Unwrapped] = {}
     position = 0
+    time_position = -1
     for number, line in enumerate(text[:].split(b"\n"), 1):
         value = _value(line)
+        if _TIME.search(line[:_LONGEST_RECORD]) is not None:
+            # In indented records the time has a line of its own above the text.
+            time_position = position
         if value is not None:
             writer = _WRITER.search(line)
             name = writer[1] if writer is not None and len(outputs) < MAXIMUM_WRITERS else b""
             output = outputs.setdefault(name, Unwrapped(name.decode("latin-1")))
-            _add(output, value, number, position, whole=b'"stream"' not in line)
+            _add(output, value, number, max(time_position, 0), whole=b'"stream"' not in line)
         position += len(line) + 1
     return [output for output in outputs.values() if any(_VERSION in line for line in output.lines)]
 
@@ -71,7 +79,7 @@ def without_json(text: LogText) -> Sequence[Unwrapped] | None:
 def _add(output: Unwrapped, value: bytes, number: int, position: int, *, whole: bool) -> None:
     """Add the lines of one record. Docker's records are pieces of output whose line ends count; others are whole."""
     lines = value.split(b"\n")
-    ended = not lines[-1]
+    ended = len(lines) > 1 and not lines[-1]
     if ended:
         lines.pop()
     for index, line in enumerate(lines):
@@ -94,13 +102,16 @@ def _looks_like_records(text: LogText) -> bool:
 
 def _value(line: bytes) -> bytes | None:
     """The text of a record: the field that holds SIP, else the first one; None where there is none."""
-    if b'"' not in line:
+    if b'"' not in line or b'"layers"' in line:
         return None
     first: bytes | None = None
     for match in islice(_FIELD.finditer(line[:_LONGEST_RECORD]), 8):
         if _VERSION in match[1]:
             return _decoded(match[1])
         first = first if first is not None else match[1]
+    other = _MESSAGE_FIELD.search(line[:_LONGEST_RECORD]) if _VERSION in line else None
+    if other is not None:
+        return _decoded(other[1])
     return _decoded(first) if first is not None else None
 
 

@@ -27,7 +27,7 @@ _TIME = (
 _COLLECTOR = re.compile(
     rb"(?:" + _TIME + rb")?"
     rb"(?:(?P<writer>[A-Za-z0-9][A-Za-z0-9_.-]{0,127} {0,64}\||\[pod/[^\]\r\n]{1,300}\])(?: |(?=\r?\Z)))?"
-    rb"(?:" + _TIME + rb"(?:std(?:out|err) (?P<part>[FP])(?: |(?=\r?\Z)))?)?"
+    rb"(?:" + _TIME + rb")?(?:(?<=[0-9:Z] )std(?:out|err) (?P<part>[FP])(?: |(?=\r?\Z)))?"
 )
 _SYSLOG = re.compile(
     rb"(?:<[0-9]{1,3}>(?:1 )?)?(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}[0-9]{1,2} "

@@ -12,15 +12,14 @@ from sip_ci.trace.logs.framing import (
     declared_length,
     end_of_counted,
     find_start,
+    header_follows,
     headers_end,
-    label_shape,
 )
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.start_line import MAX_START_LINE
 from sip_ci.trace.trace import TraceOrigin
 
 _VERSION = re.compile(rb"SIP/[0-9]{1,3}\.[0-9]{1,3}(?=[ \t]|\r?\n|\Z)")
-_HEADER = re.compile(rb"[ \t]*[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,63}[ \t]*:")
 _LONGEST_START_LINE = MAX_START_LINE + LONGEST_LINE
 _HEADERS = 16_384
 """How far the end of the headers is looked for, in bytes, to find out whether a body may hold messages."""
@@ -53,10 +52,9 @@ def begins_message(text: LogText, line: int) -> bool:
     start = find_start(text[line:end])
     if start is None or start[0] != 0:
         return False
-    following = text[end : end + 512]
-    label = label_shape(start[1].rstrip(b" \t")).match(following)
-    following = following[label.end() :] if label is not None else following
-    return _HEADER.match(following) is not None or (line == 0 and not start[1].strip())
+    if end >= len(text):
+        return line == 0 and not start[1].strip()
+    return header_follows(text[line : end + 1024], 0, start[1]) or (line == 0 and not start[1].strip())
 
 
 def _lines_with_version(text: LogText) -> Iterator[int]:

@@ -47,15 +47,16 @@ class SipTraceLayout:
                 continue
             start = max(start, behind)
             quoted = _QUOTED.match(text, match.start(), match.start() + 2 * MAXIMUM_MESSAGE)
-            if quoted is None:
-                continue
-            behind = next_line(text, quoted.end())
+            # A quote that is not closed is that of the last row, which was cut.
+            end = quoted.end() if quoted is not None else len(text)
+            behind = next_line(text, end)
             before = text[start : match.start()]
-            separator = before[-1:] or text[quoted.end() : quoted.end() + 1]
+            separator = before[-1:] or text[end : end + 1]
             if separator not in (b",", b";", b"\t", b"|"):
                 continue
-            others = _fields(before[:-1], separator) + _fields(text[quoted.end() + 1 : behind], separator)
-            yield _head(start, match.start(), quoted[0][1:-1].replace(b'""', b'"'), others, behind)
+            others = _fields(before[:-1], separator) + _fields(text[end + 1 : behind], separator)
+            raw = quoted[0][1:-1] if quoted is not None else text[match.end() : match.end() + MAXIMUM_MESSAGE]
+            yield _head(start, match.start(), raw.replace(b'""', b'"'), others, behind)
 
 
 def _fields(row: bytes, separator: bytes) -> list[str]:

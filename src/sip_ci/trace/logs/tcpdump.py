@@ -34,6 +34,8 @@ _START = re.compile(
 )
 _DECODED_START = re.compile(rb"\t(?=" + _START.pattern + rb")")
 _SERVICES = {"sip": 5060, "sip-tls": 5061, "sips": 5061, "http": 80, "https": 443, "http-alt": 8080}
+_LONGEST_HEADERS = 256
+"""How many bytes of link, network and transport headers can come before a payload."""
 _LONGEST_PACKET = 1 << 19
 
 
@@ -127,10 +129,14 @@ def _from_text(block: bytes, size: int | None, rest: bytes) -> tuple[int, bytes]
     at = _counted_back(printed, size) if size else None
     if at is None or not looks_like_start_line(printed, at):
         told = rest.partition(b"SIP: ")[2].strip()
+        if decoded is not None and not told:
+            told = block[decoded.end() : next_line(block, decoded.end())].strip()
         start = _START.search(printed)
-        known = printed.find(told) if told else -1
-        if known >= 0 or start is not None:
-            at = known if known >= 0 or start is None else start.start()
+        at = start.start() if start is not None else at
+        if told:
+            at = printed.find(told)
+        if at is not None and not 0 <= at <= _LONGEST_HEADERS:
+            at = None
     if at is not None and (looks_like_start_line(printed, at) or decoded is None):
         return offset + at, printed[at:]
     if decoded is not None and not printed.strip():
