@@ -1,0 +1,204 @@
+"""The certificates of TLS servers, as their handshakes show them; TLS 1.3 encrypts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from sip_ci.findings import Category, Severity
+from sip_ci.trace.tls import Certificate, TlsConnection, TlsOutcome
+from sip_ci_server.engine.addresses import same_address
+from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, check
+from sip_ci_server.engine.checks.tls import CERTIFICATE_ALERTS, fatal_alert
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.secure_connections import exposure, reason_without_tls, sip_over_tls
+
+DAY = 86_400.0
+SOON = 30 * DAY
+"""Seconds before its end within which a certificate ought to have been renewed."""
+
+
+def _shown(model: Model) -> tuple[list[tuple[TlsConnection, Certificate]], str]:
+    """The servers' own certificates, and why there are none."""
+    found = [(item, item.certificates[0]) for item in sip_over_tls(model) if item.certificates]
+    reason = reason_without_tls(model) or "TLS 1.3 and resumed sessions show no certificates, or none was captured"
+    return found, "" if found else reason
+
+
+def _day(time: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d}"
+    except (OverflowError, ValueError, OSError):
+        return "a date beyond reckoning"
+
+
+def _proof(connection: TlsConnection, certificate: Certificate) -> Proof:
+    hello = connection.server_hello
+    return Proof(
+        "the certificate that the server showed",
+        text=f"{connection.server}: {certificate.subject or 'no subject'}; issuer {certificate.issuer or 'none'};"
+        f" {_day(certificate.not_before)} to {_day(certificate.not_after)}",
+        frame=hello.frame if hello is not None else connection.frame,
+        time=hello.time if hello is not None else connection.time,
+    )
+
+
+def _accepted(connection: TlsConnection) -> Severity | None:
+    """Where the client went on all the same, only what protects against strangers is lost."""
+    if connection.outcome is not TlsOutcome.ESTABLISHED:
+        return None
+    return exposure(connection) or Severity.MEDIUM
+
+
+@check(
+    "tls-cert-expired",
+    title="The certificate of the TLS server has expired",
+    severity=Severity.CRITICAL,
+    category=Category.ENCRYPTION,
+    rfc="RFC 5280 §4.1.2.5",
+    needs=Needs.CAPTURE | Needs.TIMES,
+)
+def tls_cert_expired(model: Model, _: Model) -> Iterator[Outcome]:
+    """At the time of the handshake, by the clock of the capture, notAfter had passed."""
+    shown, reason = _shown(model)
+    if reason:
+        yield NotCheckable(reason)
+    for connection, certificate in shown:
+        if certificate.not_after < connection.time:
+            days = (connection.time - certificate.not_after) / DAY
+            yield Found(
+                (_proof(connection, certificate),),
+                f"The certificate of {connection.server} ended on {_day(certificate.not_after)}, {days:.0f} days before"
+                f" the handshake with {connection.client}." + _went_on(connection),
+                key=(certificate.subject,),
+                severity=_accepted(connection),
+            )
+
+
+@check(
+    "tls-cert-not-yet-valid",
+    title="The certificate of the TLS server is not valid yet",
+    severity=Severity.CRITICAL,
+    category=Category.ENCRYPTION,
+    rfc="RFC 5280 §4.1.2.5",
+    needs=Needs.CAPTURE | Needs.TIMES,
+)
+def tls_cert_not_yet_valid(model: Model, _: Model) -> Iterator[Outcome]:
+    """At the time of the handshake, by the clock of the capture, notBefore lay ahead: one of the clocks is wrong."""
+    shown, reason = _shown(model)
+    if reason:
+        yield NotCheckable(reason)
+    for connection, certificate in shown:
+        if certificate.not_before > connection.time:
+            yield Found(
+                (_proof(connection, certificate),),
+                f"The certificate of {connection.server} begins on {_day(certificate.not_before)}, after the handshake"
+                f" with {connection.client} on {_day(connection.time)}: one of the clocks is wrong."
+                + _went_on(connection),
+                key=(certificate.subject,),
+                severity=_accepted(connection),
+            )
+
+
+def _went_on(connection: TlsConnection) -> str:
+    return " The client accepted it all the same." if connection.outcome is TlsOutcome.ESTABLISHED else ""
+
+
+@check(
+    "tls-cert-soon",
+    title="The certificate of the TLS server ends within {days} days",
+    severity=Severity.LOW,
+    category=Category.ENCRYPTION,
+    rfc="RFC 5280 §4.1.2.5",
+    needs=Needs.CAPTURE | Needs.TIMES,
+)
+def tls_cert_soon(model: Model, _: Model) -> Iterator[Outcome]:
+    """Less than 30 days, and less than a third of its life, are left; silent for certificates made for a test run."""
+    shown, reason = _shown(model)
+    if reason:
+        yield NotCheckable(reason)
+    for connection, certificate in shown:
+        left = certificate.not_after - connection.time
+        life = certificate.not_after - certificate.not_before
+        if 0 <= left < min(SOON, life / 3):
+            yield Found(
+                (_proof(connection, certificate),),
+                f"The certificate of {connection.server} ends on {_day(certificate.not_after)}.",
+                {"days": f"{left / DAY:.0f}"},
+                key=(certificate.subject,),
+            )
+
+
+@check(
+    "tls-name-mismatch",
+    title="The certificate of the TLS server is not for {name}",
+    severity=Severity.HIGH,
+    category=Category.ENCRYPTION,
+    rfc="RFC 5922 §7.1",
+    needs=Needs.CAPTURE,
+)
+def tls_name_mismatch(model: Model, _: Model) -> Iterator[Outcome]:
+    """The client asked for a name that stands neither in the alternative names nor, where those are absent, in the
+    common name.
+    """
+    shown, reason = _shown(model)
+    if reason:
+        yield NotCheckable(reason)
+    for connection, certificate in shown:
+        name = connection.client_hello.server_name if connection.client_hello is not None else ""
+        if not name or is_for(certificate, name):
+            continue
+        names = [*certificate.dns_names, *certificate.uris, *certificate.addresses] or list(certificate.common_names)
+        yield Found(
+            (_proof(connection, certificate),),
+            f"{connection.client} asked {connection.server} for `{name}`, and the certificate is for"
+            f" {', '.join(f'`{item}`' for item in names[:5]) or 'nobody'}." + _went_on(connection),
+            {"name": name},
+            key=(name,),
+            severity=_accepted(connection),
+        )
+
+
+def is_for(certificate: Certificate, name: str) -> bool:
+    """Whether a certificate names a host (RFC 5922 §7.1): in a `sip:` URI, as a DNS name, or as its common name.
+
+    A wildcard for one label counts as well, as clients take it that do not go by RFC 5922 §7.2.
+    """
+    wanted = name.rstrip(".").lower()
+    names = [uri.partition(":")[2] for uri in certificate.uris if uri.lower().startswith(("sip:", "sips:"))]
+    names += certificate.dns_names
+    if not certificate.has_alternative_names:
+        names += certificate.common_names
+    if any(same_address(address, wanted) for address in certificate.addresses):
+        return True
+    for item in names:
+        known = item.rstrip(".").lower()
+        if known == wanted or (known.startswith("*.") and wanted.partition(".")[2] == known[2:]):
+            return True
+    return False
+
+
+@check(
+    "tls-self-signed",
+    title="The TLS server shows a self-signed certificate",
+    severity=Severity.MEDIUM,
+    category=Category.ENCRYPTION,
+    rfc="RFC 5922 §7.2",
+    needs=Needs.CAPTURE,
+)
+def tls_self_signed(model: Model, _: Model) -> Iterator[Outcome]:
+    """The server's certificate names itself as its issuer; low in a lab."""
+    shown, reason = _shown(model)
+    if reason:
+        yield NotCheckable(reason)
+    for connection, certificate in shown:
+        alert = fatal_alert(connection, by_client=True)
+        if not certificate.self_signed or (alert is not None and alert.description in CERTIFICATE_ALERTS):
+            continue
+        yield Found(
+            (_proof(connection, certificate),),
+            f"The certificate of {connection.server} names itself as its issuer ({certificate.subject}): only clients"
+            " that were given it, or that do not verify, accept it.",
+            key=(certificate.subject,),
+            severity=exposure(connection),
+        )
