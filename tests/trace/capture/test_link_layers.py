@@ -124,10 +124,8 @@ PLAIN = {
 }  # fmt: skip
 
 NOT_BY_TSHARK = {
-    "PPI with Ethernet": "tshark 4.0 reads Ethernet in PPI only where a preference says so",
-    "PPP, a protocol of one byte": "tshark 4.0 expects two bytes without address and control",
     "MPLS alone": "tshark 4.0 does not know the link layer",
-    "MPLS pseudowire": "tshark takes Ethernet behind labels only where it is told for each label",
+    "MPLS pseudowire": "tshark tells by the first byte whether there is a control word, and errs with this address",
     "MPLS pseudowire with control word": "the same",
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
 
+from sip_ci.trace.capture.hep import MAGIC as HEP_MAGIC
 from sip_ci.trace.capture.marks import Mark as Mark
 from sip_ci.trace.capture.websocket import WebSocketDecoder, looks_like_frame
 from sip_ci.trace.limits import Limits
@@ -36,6 +37,7 @@ class StreamKind(Enum):
     SIP = auto()
     WEBSOCKET = auto()
     TLS = auto()
+    HEP = auto()
     OTHER = auto()
 
 
@@ -119,6 +121,8 @@ class StreamFramer:
             self._deframe()
         elif kind in (StreamKind.SIP, StreamKind.UNKNOWN):
             self._frame()
+        elif kind is StreamKind.HEP:
+            self._mirrored()
         elif kind is StreamKind.TLS:
             # Told apart by its first bytes, so that nothing was cut off yet.
             base = start = self._start
@@ -150,10 +154,27 @@ class StreamFramer:
         self._unfinished()
         self._discard(len(self._buffer))
 
+    def _mirrored(self) -> None:
+        """Hand on the HEP packets, each as a whole: what is in them has addresses of its own."""
+        place = 0
+        while len(self._buffer) - place >= 6:
+            size = int.from_bytes(self._buffer[place + 4 : place + 6], "big")
+            if self._buffer[place : place + 4] != HEP_MAGIC or size < 6:
+                self.kind = StreamKind.OTHER
+                break
+            if len(self._buffer) - place < size:
+                break
+            raw = bytes(self._buffer[place : place + size])
+            self._emit(raw, self._mark_at(self._start + place + size), Transport.UNKNOWN, False)
+            place += size
+        self._discard(place)
+
     def _recognise(self) -> StreamKind:
         """Tell TLS and WebSocket from what may be SIP, by the first bytes."""
         head = bytes(self._buffer[:8])
-        if len(head) >= 3 and head[0] in (0x15, 0x16, 0x17) and head[1] == 3 and head[2] <= 4 and self._start == 0:
+        if head[:4] == HEP_MAGIC:
+            self.kind = StreamKind.HEP
+        elif len(head) >= 3 and head[0] in (0x15, 0x16, 0x17) and head[1] == 3 and head[2] <= 4 and self._start == 0:
             self.kind = StreamKind.TLS
         elif (http := _HTTP.match(self._buffer)) is not None:
             end = _HEADERS_END.search(self._buffer, 0, _PATIENCE)

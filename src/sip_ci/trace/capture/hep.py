@@ -55,7 +55,7 @@ def parse_hep(payload: bytes, wire: int, time_ns: int, longest: int) -> HepPacke
         if payload[:4] == MAGIC:
             return _version_3(payload, wire, time_ns, longest)
         return _version_2(payload, wire, time_ns) if may_be_hep(payload) else None
-    except (struct.error, ValueError, zlib.error):
+    except (struct.error, ValueError, IndexError, zlib.error):
         return None
 
 

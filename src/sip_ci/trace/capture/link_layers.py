@@ -51,7 +51,7 @@ _PLAIN = {
     LINK_ETHERNET: (ETHERTYPE_BRIDGED, 0), LINK_PPP: (ETHERTYPE_PPP, 0), LINK_PPP_HDLC: (ETHERTYPE_PPP, 0),
     LINK_PPP_ETHER: (ETHERTYPE_PPPOE, 0), LINK_ATM: (_LLC, 0), LINK_CISCO_HDLC: (ETHERTYPE_PPP, 0),
     LINK_PPP_DIRECTED: (ETHERTYPE_PPP, 1), LINK_MPLS: (0x8847, 0), LINK_ENC: (-1, 12), LINK_IPNET: (-1, 24),
-    **{link: (-1, 0) for link in LINK_RAW},
+    **dict.fromkeys(LINK_RAW, (-1, 0)),
 }  # fmt: skip
 """The Ethernet type of what a link layer is in front of (-1 for an IP packet of either version), and its size."""
 

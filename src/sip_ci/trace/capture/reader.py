@@ -15,6 +15,7 @@ from sip_ci.trace.capture.dtls import DtlsHandshakes
 from sip_ci.trace.capture.endpoints import EndpointTable
 from sip_ci.trace.capture.facts import FactsBuilder
 from sip_ci.trace.capture.framing import Mark
+from sip_ci.trace.capture.hep import MAGIC as HEP_MAGIC
 from sip_ci.trace.capture.media_rows import MediaRows, MediaRowsBuilder
 from sip_ci.trace.capture.plain_rtp import PlainRtp
 from sip_ci.trace.capture.plain_sip import take_plain_messages
@@ -125,7 +126,6 @@ class CaptureReader:
         """The result."""
         self._decrypt()
         self._messages.sort()
-        endpoints = self._endpoints.endpoints
         tls = tuple(self._tcp.tls.results())
         unread = dict.fromkeys(
             (item.client, item.server) for item in tls if not item.read and item.outcome is not TlsOutcome.NOT_TLS
@@ -210,7 +210,10 @@ class CaptureReader:
     def _stream_message(
         self, raw: bytes, source: int, destination: int, mark: Mark, transport: Transport, cut: bool
     ) -> None:
-        self._message(raw, source, destination, mark, transport, cut=cut)
+        if raw.startswith(HEP_MAGIC):
+            self._slow_path.mirrored(raw, mark)
+        else:
+            self._message(raw, source, destination, mark, transport, cut=cut)
 
     def _message(
         self, raw: bytes, source: int, destination: int, mark: Mark, transport: Transport, *, cut: bool

@@ -88,6 +88,10 @@ class SlowPath:
         """Take a UDP payload that may be SIP or carry something; see `DatagramReader.take`."""
         return self._datagrams.take(payload, wire, source, destination, mark, rewritten=rewritten)
 
+    def mirrored(self, packet: bytes, mark: Mark) -> None:
+        """Take a HEP packet out of a TCP connection."""
+        self._datagrams.hep_in_stream(packet, mark)
+
     def take_media(self) -> list[SlowDatagram]:
         """The UDP payloads that wait, which are forgotten here."""
         waiting = self._waiting

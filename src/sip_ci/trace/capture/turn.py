@@ -56,7 +56,7 @@ class TurnChannels:
             if payload[0] == 0:
                 return self._message(payload, wire, source, destination)
             return self._channel_data(payload, wire, source, destination)
-        except (struct.error, ValueError):
+        except (struct.error, ValueError, IndexError):
             return None
 
     def _channel_data(self, payload: bytes, wire: int, source: int, destination: int) -> Relayed | None:

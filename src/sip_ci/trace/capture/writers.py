@@ -33,5 +33,7 @@ def written_by_program(batch: RecordBatch, rows: npt.NDArray[np.int64]) -> npt.N
     v4 &= (frame["ttl"] == 128) & (frame["checksum"] == 0)
     # In IPv6, the hop limit is at the place of the fragment field's second byte.
     v6 = (frame["type"] == 0x86DD) & ((frame["fragment"] & 0xFF) == 0) & ((frame["fragment"] >> 8) == 17)
-    programs: npt.NDArray[np.bool_] = ethernet & (((frame["macs"] == _NO_MACS) & (v4 | v6)) | (frame["macs"] == _HOMER_MACS))
+    programs: npt.NDArray[np.bool_] = ethernet & (
+        ((frame["macs"] == _NO_MACS) & (v4 | v6)) | (frame["macs"] == _HOMER_MACS)
+    )
     return programs
