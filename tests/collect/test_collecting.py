@@ -135,6 +135,18 @@ def test_links_out_of_the_workspace_are_not_followed(workspace: Path) -> None:
     assert any("symbolic" in notice for notice in result.notices)
 
 
+def test_links_that_lead_nowhere_cost_only_themselves(workspace: Path) -> None:
+    (workspace / "t" / "round.log").symlink_to("round.log")
+    (workspace / "t" / "gone.log").symlink_to("absent.log")
+    assert names(workspace, "t") == ["t/a.log", "t/b.pcap", "t/deep/c.PCAPNG"]
+    assert names(workspace, "t/*.log") == ["t/a.log"]
+    result = collect(["t/round.log", "t/gone.log", "t/a.log"], base=workspace, workspace=workspace)
+    assert [item.name for item in result.missing] == ["t/round.log", "t/gone.log"]
+    assert [file.name for file in result.files] == ["t/a.log"]
+    with pytest.raises(InputError, match=r"^t/round\.log cannot be read"):
+        names(workspace, "t/round.log")
+
+
 def test_files_elsewhere_are_named_without_their_absolute_path(workspace: Path) -> None:
     for folder in ("one", "two"):
         (workspace.parent / folder).mkdir()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from tests.support.fake_service import Asked, FakeService, Reply, running_service
@@ -138,6 +140,60 @@ def test_what_is_missing_is_one_failed_input_among_others(service: FakeService, 
     report = report_of(workspace)
     assert [item["name"] for item in report["inputs"]] == ["a.log", "absent.pcap"]
     assert len(report["findings"]) == 1
+
+
+def pack(workspace: Path, contents: dict[str, str]) -> None:
+    with zipfile.ZipFile(workspace / "a.zip", "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+
+
+def test_traces_in_an_archive_are_inputs_of_their_own(
+    service: FakeService, workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pack(workspace, {"in/a.log": "INVITE", "in/b.log": "BYE", "in/notes.txt": "nothing", "in/shot.png": "x"})
+    answer_by_text(service, {"INVITE": FAULTY, "BYE": HEALTHY, "nothing": REFUSED})
+    (workspace / "README.md").unlink()
+    assert run(service, workspace, "a.zip", output=["json=r.json", "sarif=a.sarif"]) == 1
+    report = report_of(workspace)
+    assert [item["name"] for item in report["inputs"]] == ["a.zip!/in/a.log", "a.zip!/in/b.log"]
+    assert [item["input"] for item in report["findings"]] == ["a.zip!/in/a.log"]
+    # A line of a member is no line of the repository: the alert stands at the archive, and names the member.
+    (result,) = json.loads((workspace / "a.sarif").read_text())["runs"][0]["results"]
+    (location,) = result["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "a.zip"
+    assert location["logicalLocations"][0]["fullyQualifiedName"] == "a.zip!/in/a.log"
+    assert "a.zip!/in/a.log" in result["message"]["text"]
+    assert "codeFlows" not in result
+    assert not any("--anchor" in record.message for record in caplog.records)
+
+
+def test_a_damaged_member_has_not_passed(service: FakeService, workspace: Path) -> None:
+    pack(workspace, {"good.log": "INVITE", "bad.log": "abcdefgh"})
+    data = (workspace / "a.zip").read_bytes().replace(b"abcdefgh", b"hgfedcba")
+    (workspace / "a.zip").write_bytes(data)
+    answer_by_text(service, {"INVITE": HEALTHY})
+    assert run(service, workspace, "a.zip", output=["json=r.json"]) == 2
+    errors = {item["name"]: bool(item["error"]) for item in report_of(workspace)["inputs"]}
+    assert errors == {"a.zip!/bad.log": True, "a.zip!/good.log": False}
+
+
+def test_names_that_are_no_utf_8_are_kept_apart(service: FakeService, workspace: Path) -> None:
+    names = ["caf\udce8.log", "caf\udce9.log"]
+    for name in names:
+        (workspace / name).write_text("INVITE")
+    service.answer("POST", "/v1/analyze", FAULTY)
+    outputs = ["json=r.json", "sarif=a.sarif", "junit=j.xml", "markdown=m.md", "text=t.txt"]
+    assert run(service, workspace, *names, output=outputs) == 1
+    report = report_of(workspace)
+    assert len({item["name"] for item in report["inputs"]}) == 2
+    assert len({item["fingerprint"] for item in report["findings"]}) == 2
+    results = json.loads((workspace / "a.sarif").read_text())["runs"][0]["results"]
+    uris = {item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for item in results}
+    assert uris == {"caf%E8.log", "caf%E9.log"}
+    suites = ElementTree.parse(workspace / "j.xml").getroot()
+    assert len({suite.get("name") for suite in suites}) == 2
+    assert all(name in (workspace / "t.txt").read_text("utf-8") for name in ("caf\\udce8.log", "caf\\udce9.log"))
 
 
 def read(messages: int, *findings: dict[str, object], packets: int = 0, **quality: object) -> Reply:

@@ -45,6 +45,12 @@ def short_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def test_the_server_takes_what_the_client_submits(tmp_path: Path) -> None:
+    with EmbeddedServer((tmp_path,), input_bytes=5 << 30, analysis_timeout=1234.5) as server:
+        info = requests.get(f"{server.wait()}/v1/info", timeout=10).json()
+    assert info["limits"]["capture_bytes"] == 5 << 30
+
+
 @pytest.mark.parametrize("depth", [0, 12])
 def test_a_run_leaves_no_file_behind(tmp_path: Path, short_folder: Path, depth: int) -> None:
     folder = short_folder.joinpath(*["folder"] * depth)

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from sip_ci.findings import Severity
 
@@ -107,8 +117,18 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _check_path(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    # The bytes of a name that is no UTF-8 are lone surrogates in Python, which pydantic takes for broken text.
+    if isinstance(value, str) and any("\udc80" <= character <= "\udcff" for character in value):
+        check(value.encode("utf-8", "backslashreplace").decode("utf-8"))
+        return value
+    return check(value)
+
+
 AnyCase = BeforeValidator(_lower)
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
+PathText = Annotated[Text, WrapValidator(_check_path)]
+"""A path as the system has it, which need not be UTF-8."""
 
 
 def _file_key(name: str) -> str:
@@ -127,7 +147,7 @@ class FileSettings(BaseModel):
     )
 
     version: Literal[1] = Field(default=1, description="The version of this file's layout.")
-    paths: tuple[Text, ...] = Field(
+    paths: tuple[PathText, ...] = Field(
         default=(), description="Traces to analyse: files, globs (with `**`) and folders, relative to this file."
     )
     server: Annotated[Text, AfterValidator(_check_server)] = Field(
