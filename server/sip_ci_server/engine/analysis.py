@@ -16,6 +16,7 @@ from sip_ci.service.wire import (
     TraceMeta,
     WireFinding,
 )
+from sip_ci.trace.notice_summary import summarise_notices
 from sip_ci.trace.trace import Trace
 from sip_ci_server.engine.aggregation import Instance, aggregate
 from sip_ci_server.engine.checks.registry import Check, Found, NotCheckable, all_checks, run_check
@@ -96,8 +97,5 @@ def _trace_meta(model: Model) -> TraceMeta:
         calls=model.calls_total,
         format=trace.format,
         packets=trace.facts.packets,
-        notices=tuple(
-            f"{notice.text} ({notice.count} times)" if notice.count > 1 else notice.text
-            for notice in trace.notices[:50]
-        ),
+        notices=tuple(summarise_notices(trace.notices)),
     )

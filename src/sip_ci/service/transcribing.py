@@ -8,6 +8,7 @@ from sip_ci.errors import InputError
 from sip_ci.inputs import TraceFile
 from sip_ci.service.chunks import Block, Chunks, split
 from sip_ci.trace.limits import Limits
+from sip_ci.trace.notice_summary import summarise_notices
 from sip_ci.trace.reading import read_trace
 from sip_ci.trace.redact import Redactor
 from sip_ci.trace.trace import Trace
@@ -32,7 +33,7 @@ def transcribe(file: TraceFile, maximum_bytes: int = Limits().input_bytes) -> Ch
         reasons = "; ".join(notice.text for notice in trace.notices[:3])
         raise InputError(f"holds no SIP message{f': {reasons}' if reasons else ''}")
     chunks = split(_blocks(trace))
-    notices = tuple(notice.text for notice in trace.notices)
+    notices = tuple(summarise_notices(trace.notices))
     return Chunks(chunks.pieces, notices + chunks.notices)
 
 
