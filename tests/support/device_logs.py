@@ -5,6 +5,7 @@ Each function takes what the program saw, as `sip_logs.Logged`, and the two ends
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 from tests.support.sip_logs import LOCAL, REMOTE, Logged, time_of_day, without_cr
@@ -239,14 +240,19 @@ def oracle(
 
 def audiocodes(
     call: Sequence[Logged], *, escaped: bool = True, limit: int = 0, head_before: bool = False, noise: int = 0,
-    daemon: bool = False, remote: str = REMOTE, transport: str = "UDP",
+    daemon: bool = False, blank_ends: bool = False, remote: str = REMOTE, transport: str = "UDP",
 ) -> bytes:  # fmt: skip
-    """Syslog: `limit` cuts records at that many bytes; `head_before` leaves the head in the record before."""
+    """Syslog: `limit` cuts records at that many bytes; `head_before` leaves the head in the record before.
+
+    `blank_ends` puts a blank at the end of each line of a message.
+    """
     records: list[tuple[float, str]] = []
     for entry in call:
         way = "Outgoing SIP Message to {} from" if entry.sent else "Incoming SIP Message from {} to"
         head = f"(N   4711) ---- {way.format(remote)} SIPInterface #0 (LAN) {transport} TO(#1) SocketID(7) ---- \n"
         message = without_cr(entry.raw).decode().replace("\n\n", "\n \n")
+        if blank_ends:
+            message = without_cr(entry.raw).decode().replace("\n", " \n")
         if head_before:
             records.append((entry.second, head))
             head = ""
@@ -297,6 +303,28 @@ def ribbon_trace(
         head = f"EXTRA INFO: {way} IP/port:{remote}, Local IP/port:{local}\nRAW PDU:\n"
         message = without_cr(entry.raw).decode()
         for place in range(0, len(message), limit):
-            out.append(f"1787 {prefix}{head if not place else ''}{message[place : place + limit]}\n")
+            record = f"1787 {prefix}{head if not place else ''}{message[place : place + limit]}\n"
+            out += [record]
         out.append(f"242 {prefix.replace('38939', '38940')}14443. TraceCallLogger invoked SIP/2.0\n" * noise)
     return "".join(out).encode()
+
+
+def sipgo(
+    call: Sequence[Logged], handler: str = "text", *, old: bool = False, noise: int = 0, local: str = LOCAL,
+    remote: str = REMOTE, transport: str = "UDP",
+) -> bytes:  # fmt: skip
+    """sipgo with `SIPDebug`, through one of slog's handlers: `text`, `json`, or the `default` one."""
+    out: list[str] = []
+    for entry in call:
+        words = ("write", "read") if old else ("write to", "read from")
+        way = f"{words[0]} {local} ->" if entry.sent else f"{words[1]} {local} <-"
+        message = f"{transport} {way} {remote}:\n{entry.raw.decode()}"
+        time = time_of_day(entry.second, 3)
+        for text in (message, *["Processing SIP/2.0 message"] * noise):
+            if handler == "json":
+                out.append(json.dumps({"time": f"2026-08-07T{time}Z", "level": "DEBUG", "msg": text}))
+            elif handler == "text":
+                out.append(f"time=2026-08-07T{time}Z level=DEBUG msg={json.dumps(text)} caller=sip.TransportUDP")
+            else:
+                out.append(f"2026/08/07 {time[:8]} DEBUG {text}")
+    return ("\n".join(out) + "\n").encode()

@@ -49,8 +49,17 @@ def test_oracle_ends_with_a_message_that_is_being_written() -> None:
 @pytest.mark.parametrize("limit", [0, 900, 300, 150])
 @pytest.mark.parametrize("head_before", [False, True])
 @pytest.mark.parametrize("daemon", [False, True])
-def test_audiocodes(escaped: bool, limit: int, head_before: bool, daemon: bool) -> None:
-    data = audiocodes(CALL, escaped=escaped, limit=limit, head_before=head_before, daemon=daemon, noise=2)
+@pytest.mark.parametrize("blank_ends", [False, True])
+def test_audiocodes(escaped: bool, limit: int, head_before: bool, daemon: bool, blank_ends: bool) -> None:
+    data = audiocodes(
+        CALL,
+        escaped=escaped,
+        limit=limit,
+        head_before=head_before,
+        daemon=daemon,
+        blank_ends=blank_ends,
+        noise=2,
+    )
     trace = read_log(data, "syslog")
     check_call(trace, "audiocodes")
     assert trace.clock is Clock.TIME_OF_DAY

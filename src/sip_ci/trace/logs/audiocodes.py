@@ -33,6 +33,7 @@ _HEAD = re.compile(
 )
 _ENTRY = re.compile(rb"\((?:N|lgr_[a-z]{1,20}\)\() ?[0-9]{1,12} {0,8}\) |---- (?:Incoming|Outgoing) SIP Message ")
 _ESCAPED = re.compile(rb"(?:#015)?#012")
+_BLANK_ENDS = re.compile(rb" +(?=\n|\Z)")
 _MOST_RECORDS = 64
 """How many records one message is put together from."""
 
@@ -124,7 +125,7 @@ def _is_unfinished(records: list[_Record]) -> bool:
     message = content[heads[-1].end() :].lstrip()
     if not message:
         return True
-    message = restored(message.split(b"\n"), end=_ENTRY)[0]
+    message = restored(_without_blank_ends(message).split(b"\n"), end=_ENTRY)[0]
     body = headers_end(message)
     if body is None or declared_length(message[:body]) is None:
         return _ENTRY.search(content, heads[-1].end()) is None
@@ -144,8 +145,8 @@ def _heads(records: list[_Record]) -> Iterator[Head]:
     for index, match in enumerate(matches):
         limit = matches[index + 1].start() if index + 1 < len(matches) else len(content)
         message = content[match.end() : limit]
-        stripped = message.lstrip()
-        place = match.end() + len(message) - len(stripped)
+        stripped = _without_blank_ends(message.lstrip())
+        place = match.end() + len(message) - len(message.lstrip())
         transport = match["transport"]
         yield Head(
             _offset(records, match.start()),
@@ -158,6 +159,12 @@ def _heads(records: list[_Record]) -> Iterator[Head]:
             fidelity=Fidelity.LINE_ENDINGS_LOST,
             end=records[-1].end if index + 1 == len(matches) else _offset(records, limit),
         )
+
+
+def _without_blank_ends(message: bytes) -> bytes:
+    """Take away the blank that the device writes at the end of each line, where its first line shows that it does."""
+    first = message[: message.find(b"\n")]
+    return _BLANK_ENDS.sub(b"", message) if first.endswith(b" ") else message
 
 
 def _offset(records: list[_Record], place: int) -> int:

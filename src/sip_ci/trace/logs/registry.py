@@ -27,6 +27,7 @@ from sip_ci.trace.logs.pjsua import PJSUA
 from sip_ci.trace.logs.ribbon import SBC_CORE
 from sip_ci.trace.logs.sip_trace import SIP_TRACE
 from sip_ci.trace.logs.sipdump import SIPDUMP
+from sip_ci.trace.logs.sipgo import SIPGO
 from sip_ci.trace.logs.sipjs import SIPJS
 from sip_ci.trace.logs.sipp import SIPP
 from sip_ci.trace.logs.sipp_extra import SIPP_ERRORS, SIPP_SHORT
@@ -61,6 +62,7 @@ LAYOUTS: Sequence[LogLayout] = (
     SIPMSG,
     AUDIOCODES,
     SBC_CORE,
+    SIPGO,
     KAMAILIO,
     SIP_TRACE,
     SIPSYMPOSIUM,
