@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from pathlib import Path
 
 import pytest
 from tests.support.packets import ALICE, BOB, Frame, ethernet, pcap, rtp, sip_request, udp_packet
@@ -81,6 +82,51 @@ def test_patched_libpcap_with_longer_record_headers() -> None:
     head = struct.pack("<IHHiIII", 0xA1B2CD34, 2, 4, 0, 0, 65535, 1)
     record = struct.pack("<IIII", 1_700_000_000, 0, len(FRAME), len(FRAME)) + bytes(8) + FRAME
     assert len(read_trace(head + record + record, "x").messages) == 2
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("magic", "unit", "more"),
+    [
+        (0xA1B2C3D4, 10**6, 0),
+        (0xA1B23C4D, 10**9, 0),
+        (0xA1B2CD34, 10**6, 0),
+        (0x1C0001AB, 10**6, 4),
+        (0x1C0001AC, 10**9, 4),
+    ],
+    ids=["usual", "nanoseconds", "patched", "ixia-software", "ixia-hardware"],
+)
+def test_every_flavour_in_either_byte_order(order: str, magic: int, unit: int, more: int) -> None:
+    record_more = bytes(8 if magic == 0xA1B2CD34 else 0)
+    head = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, 1) + bytes(more)
+    frame = ethernet(udp_packet(("192.0.2.1", 4000), ("192.0.2.2", 4002), rtp(1)))
+    records = [
+        struct.pack(order + "IIII", 1_700_000_000, number, len(frame), len(frame)) + record_more + frame
+        for number in range(40)
+    ]
+    trace = read_trace(head + b"".join(records), "x")
+    assert trace.media.time_ns.tolist() == [1_700_000_000 * 10**9 + number * (10**9 // unit) for number in range(40)]
+    assert trace.notices == ()
+    cut = read_trace(head + b"".join(records)[:-1], "x")
+    assert len(cut.media) == 39
+    assert [notice.kind for notice in cut.notices] == [NoticeKind.TRUNCATED_FILE]
+
+
+def test_a_record_that_claims_the_most_that_32_bits_hold() -> None:
+    lie = struct.pack("<IIII", 1_700_000_000, 0, 0xFFFFFFFF, 0xFFFFFFFF) + FRAME * 100
+    trace = read_trace(pcap([FRAME] * 20) + lie, "x")
+    assert trace.facts.packets == 20
+    assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_PACKET]
+
+
+def test_a_file_that_is_being_written_gives_what_is_whole(tmp_path: Path) -> None:
+    content = pcap([FRAME] * 100)
+    path = tmp_path / "growing.pcap"
+    with path.open("wb", buffering=0) as file:
+        for end in (24 + 16, 24 + 16 + len(FRAME), len(content) // 2, len(content)):
+            file.write(content[file.tell() : end])
+            whole = (end - 24) // (16 + len(FRAME))
+            assert read_trace(path, "x").facts.packets == whole
 
 
 def test_link_type_with_frame_check_bits() -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-import numpy as np
-
+from sip_ci.trace.capture.pcapng_packets import Interface, PacketRows
 from sip_ci.trace.capture.records import CHUNK, PADDING, RecordBatch
+from sip_ci.trace.capture.walk import block_offsets
 from sip_ci.trace.input_stream import InputStream
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
@@ -36,28 +35,9 @@ _OPTION_DROPPED_BY_INTERFACE = 5
 _OPTION_DROPPED_BY_SYSTEM = 7
 
 _OTHER_BLOCK_BYTES = 16 << 20
-"""Blocks that are no packets (decryption secrets, name resolution) may be large, but not without bound."""
-
-
-@dataclass(slots=True)
-class _Interface:
-    link: int
-    snap_length: int
-    ticks_per_second: int = 1_000_000
-    offset_seconds: int = 0
-    dropped: int = 0
-
-    def nanoseconds(self, ticks: int) -> int:
-        return ticks * 1_000_000_000 // self.ticks_per_second + self.offset_seconds * 1_000_000_000
-
-
-@dataclass(slots=True)
-class _Rows:
-    offset: list[int] = field(default_factory=list)
-    captured: list[int] = field(default_factory=list)
-    wire: list[int] = field(default_factory=list)
-    time_ns: list[int] = field(default_factory=list)
-    link: list[int] = field(default_factory=list)
+"""Blocks that are no packets (decryption secrets, name resolution) may be large, but not without bound; all secrets
+together have the same one.
+"""
 
 
 class PcapngReader:
@@ -69,7 +49,8 @@ class PcapngReader:
         self._notices = notices
         self.secrets: list[bytes] = []
         """The TLS key logs of the decryption secrets blocks."""
-        self._interfaces: list[_Interface] = []
+        self._secret_bytes = 0
+        self._interfaces: list[Interface] = []
         self._seen_interfaces = 0
         self._order = "<"
         self._last_ns = 0
@@ -86,26 +67,20 @@ class PcapngReader:
         rest = b""
         while True:
             piece = self._stream.read(CHUNK)
-            data = rest + piece
-            rows = _Rows()
-            position, damage = self._scan(data, rows)
-            if rows.offset:
-                yield RecordBatch(
-                    buffer=data + bytes(PADDING),
-                    frame=self._frame + np.arange(len(rows.offset), dtype=np.int64),
-                    offset=np.array(rows.offset, np.int64),
-                    captured=np.array(rows.captured, np.int64),
-                    wire=np.array(rows.wire, np.int64),
-                    time_ns=np.array(rows.time_ns, np.int64),
-                    link=np.array(rows.link, np.int32),
-                )
-                self._frame += len(rows.offset)
+            data = b"".join((rest, piece, bytes(PADDING)))
+            size = len(data) - PADDING
+            rows = PacketRows(self._last_ns)
+            position, damage = self._scan(data, size, rows)
+            self._last_ns = rows.last_ns
+            if rows.count:
+                yield rows.batch(data, self._frame)
+                self._frame += rows.count
             if damage:
                 self._notices.add(
                     NoticeKind.MALFORMED_BLOCK, f"{damage}; everything before it was read", frame=self._frame
                 )
                 return
-            rest = data[position:]
+            rest = data[position:size]
             if not piece:
                 if rest:
                     self._notices.add(
@@ -115,37 +90,33 @@ class PcapngReader:
                     )
                 return
 
-    def _scan(self, data: bytes, rows: _Rows) -> tuple[int, str]:
+    def _scan(self, data: bytes, size: int, rows: PacketRows) -> tuple[int, str]:
         """Walk over the complete blocks; the offset behind the last one, and what is wrong there, if anything."""
-        size = len(data)
         position = 0
-        head = struct.Struct(self._order + "7I")
         while position + 12 <= size:
+            longest = 2 * self._limits.packet_bytes
+            packets, position = block_offsets(
+                data, position, size, order=self._order, kind=_ENHANCED_PACKET, shortest=32, longest=longest
+            )
+            if len(packets):
+                self._malformed(*rows.add_enhanced(data, packets, self._order, self._interfaces))
+            if position + 12 > size:
+                break
             if data[position : position + 4] == MAGIC:
                 order = _BYTE_ORDERS.get(data[position + 8 : position + 12])
                 if order is None:
                     return position, "A section header has no byte-order mark"
                 self._start_section(order)
-                head = struct.Struct(order + "7I")
-            if position + 28 <= size:
-                kind, length, interface, high, low, captured, wire = head.unpack_from(data, position)
-            else:
-                kind, length = struct.unpack_from(self._order + "II", data, position)
-                interface = high = low = captured = wire = 0
+            kind, length = struct.unpack_from(self._order + "II", data, position)
             if length < 12 or length % 4 or (kind == _SECTION and length < 28):
                 return position, f"A block claims the length {length}"
-            if length > (self._limits.packet_bytes * 2 if kind == _ENHANCED_PACKET else _OTHER_BLOCK_BYTES):
+            if length > (longest if kind == _ENHANCED_PACKET else _OTHER_BLOCK_BYTES):
                 return position, f"A block claims the length {length}, more than is allowed"
             end = position + length
             if end > size:
                 break
             if kind == _ENHANCED_PACKET:
-                if length < 32 or captured > length - 32 or interface >= len(self._interfaces):
-                    self._malformed(rows)
-                else:
-                    known = self._interfaces[interface]
-                    time_ns = known.nanoseconds((high << 32) | low)
-                    self._packet(rows, position + 28, captured, wire, time_ns, known.link)
+                self._malformed(1, rows.count)
             elif kind != _SECTION:
                 self._other_block(kind, data[position + 8 : end - 4], position + 8, rows)
             position = end
@@ -156,31 +127,24 @@ class PcapngReader:
         self._interfaces = []
         self._order = order
 
-    def _packet(self, rows: _Rows, offset: int, captured: int, wire: int, time_ns: int, link: int) -> None:
-        if not -(1 << 63) <= time_ns < 1 << 63:
-            time_ns = self._last_ns
-        self._last_ns = time_ns
-        rows.offset.append(offset)
-        rows.captured.append(captured)
-        rows.wire.append(wire if wire > captured else captured)
-        rows.time_ns.append(time_ns)
-        rows.link.append(link)
-
-    def _malformed(self, rows: _Rows) -> None:
+    def _malformed(self, count: int, packets: int) -> None:
+        """Note packet blocks that make no sense; `packets` of this piece of the file come before the first."""
         self._notices.add(
             NoticeKind.MALFORMED_BLOCK,
             "A packet block names an unknown interface or more bytes than it has",
-            frame=self._frame + len(rows.offset),
+            frame=self._frame + packets,
+            count=count,
         )
 
-    def _other_block(self, kind: int, body: bytes, start: int, rows: _Rows) -> None:
+    def _other_block(self, kind: int, body: bytes, start: int, rows: PacketRows) -> None:
         """Interface descriptions, statistics, and the two rare kinds of packet block; others are skipped."""
         order = self._order
         if kind == _INTERFACE:
             self._interface(body)
         elif kind == _SECRETS and len(body) >= 8:
             form, size = struct.unpack_from(order + "II", body)
-            if form == _SECRETS_TLS:
+            self._secret_bytes += len(body)
+            if form == _SECRETS_TLS and self._secret_bytes <= _OTHER_BLOCK_BYTES:
                 self.secrets.append(body[8 : 8 + size])
         elif kind == _STATISTICS and len(body) >= 12:
             number = struct.unpack_from(order + "I", body)[0]
@@ -197,18 +161,18 @@ class PcapngReader:
         elif kind == _SIMPLE_PACKET and len(body) >= 4:
             wire = struct.unpack_from(order + "I", body)[0]
             if not self._interfaces:
-                self._malformed(rows)
+                self._malformed(1, rows.count)
                 return
             known = self._interfaces[0]
             captured = min(wire, len(body) - 4, known.snap_length or wire)
-            self._packet(rows, start + 4, captured, wire, self._last_ns, known.link)
+            rows.add(start + 4, captured, wire, None, known.link)
         elif kind == _PACKET and len(body) >= 20:
             interface, _drops, high, low, captured, wire = struct.unpack_from(order + "HHIIII", body)
             if interface >= len(self._interfaces) or captured > len(body) - 20:
-                self._malformed(rows)
+                self._malformed(1, rows.count)
                 return
             known = self._interfaces[interface]
-            self._packet(rows, start + 20, captured, wire, known.nanoseconds((high << 32) | low), known.link)
+            rows.add(start + 20, captured, wire, known.nanoseconds((high << 32) | low), known.link)
 
     def _interface(self, body: bytes) -> None:
         if len(body) < 8:
@@ -219,7 +183,7 @@ class PcapngReader:
             self._notices.add(NoticeKind.LIMIT, f"There are more than {self._limits.interfaces} interfaces")
             return
         link, _reserved, snap_length = struct.unpack_from(self._order + "HHI", body)
-        interface = _Interface(link, snap_length)
+        interface = Interface(link, snap_length)
         options = _options(body[8:], self._order)
         resolution = options.get(_OPTION_TIME_RESOLUTION, b"")
         if len(resolution) == 1:

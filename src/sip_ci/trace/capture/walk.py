@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,10 +55,51 @@ def record_offsets(
     return (np.concatenate(parts) if len(parts) > 1 else parts[0]), position
 
 
+def block_offsets(
+    data: bytes, position: int, size: int, *, order: str, kind: int, shortest: int, longest: int
+) -> tuple[npt.NDArray[np.int64], int]:
+    """The offset of every block of one kind that follows at `position` without another kind between, up to `size`.
+
+    A block begins with two 32-bit numbers, its kind and its whole length in bytes, a multiple of four. Returns the
+    offsets, and the offset where something else begins: another block, one of another length than allowed, or one
+    that is not whole.
+    """
+    head_of = struct.Struct(order + "II").unpack_from
+    pair = np.dtype(order + "u8")
+    parts: list[npt.NDArray[np.int64]] = []
+    offsets: list[int] = []
+    append = offsets.append
+    last = size - 12
+    before = -1
+    alike = 0
+    while position <= last:
+        found, length = head_of(data, position)
+        if found != kind or length < shortest or length > longest or length & 3 or position + length > size:
+            break
+        append(position)
+        position += length
+        if length != before:
+            before = length
+            alike = 0
+            continue
+        alike += 1
+        if alike >= _ALIKE:
+            alike = 0
+            both = kind | length << 32 if order == "<" else kind << 32 | length
+            count = _same_lengths(data, position, size, pair, 0, both, length)
+            if count:
+                parts.append(np.array(offsets, np.int64))
+                parts.append(position + np.arange(count, dtype=np.int64) * length)
+                offsets.clear()
+                position += count * length
+    parts.append(np.array(offsets, np.int64))
+    return (np.concatenate(parts) if len(parts) > 1 else parts[0]), position
+
+
 def _same_lengths(
-    data: bytes, position: int, size: int, kind: np.dtype[np.uint32], length_at: int, length: int, stride: int
+    data: bytes, position: int, size: int, kind: np.dtype[Any], length_at: int, length: int, stride: int
 ) -> int:
-    """How many whole records of a length follow in a row.
+    """How many whole records with the same number, of type `kind`, at `length_at` follow in a row.
 
     Looked for in stretches that double, so that what is looked at in vain is never more than what was found.
     """
@@ -67,7 +109,7 @@ def _same_lengths(
     while found < possible:
         wanted = min(guess, possible - found)
         where = position + found * stride + length_at
-        lengths: npt.NDArray[np.uint32] = np.ndarray(wanted, kind, data, where, (stride,))
+        lengths: npt.NDArray[Any] = np.ndarray(wanted, kind, data, where, (stride,))
         other = lengths != length
         first = int(other.argmax())
         if other[first]:
