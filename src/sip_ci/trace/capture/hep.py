@@ -53,13 +53,13 @@ def parse_hep(payload: bytes, wire: int, time_ns: int, longest: int) -> HepPacke
     """
     try:
         if payload[:4] == MAGIC:
-            return _version_3(payload, wire, time_ns, longest)
+            return _version_3(payload, time_ns, longest)
         return _version_2(payload, wire, time_ns) if may_be_hep(payload) else None
     except (struct.error, ValueError, IndexError, zlib.error):
         return None
 
 
-def _version_3(payload: bytes, wire: int, time_ns: int, longest: int) -> HepPacket | None:
+def _version_3(payload: bytes, time_ns: int, longest: int) -> HepPacket | None:
     total = struct.unpack_from(">H", payload, 4)[0]
     if total < 6:
         return None
