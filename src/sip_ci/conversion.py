@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from sip_ci.collect.collecting import collect
+from sip_ci.collect.unfolding import Unfolder
 from sip_ci.convert.forms import Converter, Form
 from sip_ci.errors import InputError, NoInputError, UsageError
 from sip_ci.inputs import TraceFile
@@ -63,6 +64,8 @@ class _Job:
         self._environment = environment
         self._failed = 0
         self._written = 0
+        self._places: set[Path] = set()
+        """The files in the folder that were written."""
         self._others: dict[str, None] = {}
         """Call-IDs that were met while others were wanted."""
         to_stdout = request.output == STANDARD_STREAM
@@ -77,7 +80,10 @@ class _Job:
         )
 
     def run(self) -> int:
-        files = self._collect()
+        with Unfolder() as unfolder:
+            return self._convert(self._collect(unfolder))
+
+    def _convert(self, files: Sequence[TraceFile]) -> int:
         form = self._request.form
         if form.is_binary and self._target is None and sys.stdout.isatty():
             raise UsageError("a capture is not for a terminal; name a file with --output, or redirect the output")
@@ -100,7 +106,7 @@ class _Job:
 
     # -- inputs -----------------------------------------------------------------------------------------------------
 
-    def _collect(self) -> list[TraceFile]:
+    def _collect(self, unfolder: Unfolder) -> list[TraceFile]:
         asked = [path for path in self._request.paths if path != STANDARD_STREAM]
         if not self._request.paths:
             raise UsageError("nothing to convert was named; give files, folders or globs, or - for standard input")
@@ -108,7 +114,7 @@ class _Job:
         if len(asked) < len(self._request.paths):
             files.append(TraceFile("standard input", Path(STANDARD_STREAM)))
         if asked:
-            found = collect(asked, base=self._base, workspace=self._base)
+            found = unfolder.unfold(collect(asked, base=self._base, workspace=self._base))
             for notice in found.notices:
                 logger.warning("%s", notice)
             for missing in found.missing:
@@ -122,6 +128,8 @@ class _Job:
         target = self._target.resolve() if self._target is not None else None
         if any(file.named and file.path == target for file in files):
             raise UsageError(f"{printable(self._request.output)} is an input; write to another file")
+        if self._is_folder and target is not None and target != self._base.resolve():
+            return [file for file in files if file.named or not file.path.is_relative_to(target)]
         return [file for file in files if file.path != target]
 
     def _read(self, file: TraceFile) -> tuple[Trace, Sequence[SipMessage]] | None:
@@ -179,16 +187,25 @@ class _Job:
         if read is None:
             return
         assert self._target is not None
-        name = "stdin" if file.path == Path(STANDARD_STREAM) else file.name
-        target = self._target / (name + self._request.form.suffix)
+        target = self._place_for(file, self._target)
         if target.resolve() == file.path:
-            raise UsageError(f"{printable(name)} would be written over; write to another folder")
+            raise UsageError(f"{printable(file.name)} would be written over; write to another folder")
         self._make_folder(target.parent)
         with self._opened(target) as stream:
             converter = self._converter
             stream.write(converter.begin())
             self._write(*read, stream, alone=True)
             stream.write(converter.end())
+
+    def _place_for(self, file: TraceFile, folder: Path) -> Path:
+        """A file of its own in the folder, wherever the name of an archive's member means to lead."""
+        name = "stdin" if file.path == Path(STANDARD_STREAM) else file.name.replace("\0", "").replace("\\", "_")
+        parts = [part for part in PurePosixPath(name).parts if part not in ("/", "//", "..")]
+        target = folder.joinpath(*parts[:-1], (parts[-1] if parts else "trace") + self._request.form.suffix)
+        while target in self._places:
+            target = target.with_name(f"_{target.name}")
+        self._places.add(target)
+        return target
 
     def _write(self, trace: Trace, messages: Sequence[SipMessage], stream: BinaryIO, *, alone: bool) -> None:
         for piece in self._converter.pieces(trace, messages, alone=alone):

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ def test_standard_input_is_read(folder: Path) -> None:
 
 
 def test_several_inputs_fill_a_folder_or_one_text(folder: Path) -> None:
-    assert sip_ci("convert", ".", "--to", "pcap", "-o", "out/", folder=folder).returncode == 0
+    for _again in range(2):
+        assert sip_ci("convert", ".", "--to", "pcap", "-o", "out/", folder=folder).returncode == 0
     assert {path.name for path in (folder / "out").iterdir()} == {
         "healthy-call.pcap.pcapng",
         "healthy-call.log.pcapng",
@@ -132,3 +134,17 @@ def test_every_option_is_documented() -> None:
         for name in (name for name in parameter.opts if name.startswith("-")):
             assert f"`{name}" in page
     assert all(f"**{form.value}**" in page for form in Form)
+
+
+def test_members_of_archives_stay_in_the_folder(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        for name in ("../../evil.log", "a/../../worse.log", "good.log", "/absolute.log"):
+            archive.write(folder / "healthy-call.log", name)
+    work = folder / "in" / "here"
+    work.mkdir(parents=True)
+    (folder / "all.zip").rename(work / "all.zip")
+    outcome = sip_ci("convert", "all.zip", "--to", "sip", "-o", "out/", folder=work)
+    assert outcome.returncode in (0, 2), outcome.stderr
+    written = list(folder.rglob("*.sip"))
+    assert written
+    assert all(path.is_relative_to(work / "out") for path in written)
