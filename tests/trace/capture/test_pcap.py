@@ -92,20 +92,21 @@ def test_patched_libpcap_with_longer_record_headers() -> None:
         (0xA1B23C4D, 10**9, 0),
         (0xA1B2CD34, 10**6, 0),
         (0x1C0001AB, 10**6, 4),
+        (0x1C0001AC, 10**6, 4),
         (0x1C0001AC, 10**9, 4),
     ],
-    ids=["usual", "nanoseconds", "patched", "ixia-software", "ixia-hardware"],
+    ids=["usual", "nanoseconds", "patched", "ixia-software", "ixia-hardware", "ixia-hardware-nanoseconds"],
 )
 def test_every_flavour_in_either_byte_order(order: str, magic: int, unit: int, more: int) -> None:
     record_more = bytes(8 if magic == 0xA1B2CD34 else 0)
     head = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, 1) + bytes(more)
     frame = ethernet(udp_packet(("192.0.2.1", 4000), ("192.0.2.2", 4002), rtp(1)))
     records = [
-        struct.pack(order + "IIII", 1_700_000_000, number, len(frame), len(frame)) + record_more + frame
+        struct.pack(order + "IIII", 1_700_000_000, number * unit // 40, len(frame), len(frame)) + record_more + frame
         for number in range(40)
     ]
     trace = read_trace(head + b"".join(records), "x")
-    assert trace.media.time_ns.tolist() == [1_700_000_000 * 10**9 + number * (10**9 // unit) for number in range(40)]
+    assert trace.media.time_ns.tolist() == [1_700_000_000 * 10**9 + number * 25_000_000 for number in range(40)]
     assert trace.notices == ()
     cut = read_trace(head + b"".join(records)[:-1], "x")
     assert len(cut.media) == 39

@@ -22,7 +22,8 @@ FILE_HEADER = 24
 @dataclass(frozen=True, slots=True)
 class _Flavour:
     order: str
-    nanoseconds: bool
+    nanoseconds: bool | None
+    """None where files with either unit exist."""
     record_header: int = 16
     more_file_header: int = 0
 
@@ -35,9 +36,10 @@ _FLAVOURS = {
     # Kuznetzov's patched libpcap: eight more bytes in each record header.
     b"\x34\xcd\xb2\xa1": _Flavour("<", nanoseconds=False, record_header=24),
     b"\xa1\xb2\xcd\x34": _Flavour(">", nanoseconds=False, record_header=24),
-    # Ixia's lcap, of its hardware and of its software: the bytes of all records stand behind the file header.
-    b"\xac\x01\x00\x1c": _Flavour("<", nanoseconds=True, more_file_header=4),
-    b"\x1c\x00\x01\xac": _Flavour(">", nanoseconds=True, more_file_header=4),
+    # Ixia's lcap, of its hardware and of its software: the bytes of all records stand behind the file header. Sources
+    # disagree on the unit of the hardware.
+    b"\xac\x01\x00\x1c": _Flavour("<", nanoseconds=None, more_file_header=4),
+    b"\x1c\x00\x01\xac": _Flavour(">", nanoseconds=None, more_file_header=4),
     b"\xab\x01\x00\x1c": _Flavour("<", nanoseconds=False, more_file_header=4),
     b"\x1c\x00\x01\xab": _Flavour(">", nanoseconds=False, more_file_header=4),
 }
@@ -56,6 +58,7 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
     link = struct.unpack(flavour.order + "I", header[20:24])[0] & 0xFFFF
     layout = np.dtype([(name, flavour.order + "u4") for name in ("seconds", "fraction", "captured", "wire")])
     unit = 1 if flavour.nanoseconds else 1000
+    unit_known = flavour.nanoseconds is not None
     head = flavour.record_header
     # One empty record of 1970 may be anything; with a second one behind it, this is space that was never written to.
     nothing = bytes(2 * head)
@@ -86,6 +89,10 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
             where, headers, lengths, position = where[:row], headers[:row], lengths[:row], begins
             break
         if len(where):
+            if not unit_known:
+                # There are no more microseconds in a second.
+                unit = 1 if (headers["fraction"] >= 1_000_000).any() else 1000
+                unit_known = True
             yield RecordBatch(
                 buffer=buffer,
                 frame=frame + np.arange(len(where), dtype=np.int64),
