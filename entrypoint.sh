@@ -37,7 +37,7 @@ report_path() {
 # the runner sets `runs.env` only where the job's environment does not have that name.
 settings_from_inputs() {
     local name value outputs
-    for name in PATHS CONFIG SERVER API_KEY ALLOW_HTTP TIMEOUT FAIL_ON ISSUE ENDPOINTS CATEGORY ANCHOR \
+    for name in PATHS CONFIG SERVER API_KEY ALLOW_HTTP TIMEOUT FAIL_ON ISSUE ENDPOINTS CATEGORY ANCHOR TLS_KEYLOG \
         ANNOTATIONS JOB_SUMMARY; do
         value="$(input "$name")"
         if [[ -n $value ]]; then

@@ -21,6 +21,7 @@ from sip_ci.progress import Progress
 from sip_ci.publishing import Publisher
 from sip_ci.report.interface import ReportData
 from sip_ci.results import InputResult
+from sip_ci.service.key_log import read_key_log
 from sip_ci.service.session import ServerAccess, analyze_all
 from sip_ci.service.translation import InputAnalysis
 from sip_ci.service.wire import AnalysisContext
@@ -78,7 +79,11 @@ def _submit(
         key_required=values.server == HOSTED,
         timeout=values.timeout,
         maximum_bytes=values.max_input_bytes,
-        context=AnalysisContext(issue=values.issue, endpoints=values.endpoints),
+        context=AnalysisContext(
+            issue=values.issue,
+            endpoints=values.endpoints,
+            tls_key_log=read_key_log(settings.base("tls-keylog") / values.tls_keylog) if values.tls_keylog else "",
+        ),
     )
     progress = Progress(len(files), environment)
     try:

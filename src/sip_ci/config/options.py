@@ -125,6 +125,14 @@ OPTIONS: tuple[Option, ...] = (
         metavar="FILE",
     ),
     Option(
+        "tls-keylog",
+        Kind.TEXT,
+        "The key log of the TLS connections in captures, as `SSLKEYLOGFILE` makes programs write it; needs tshark.",
+        "none",
+        flag="--tls-keylog",
+        metavar="FILE",
+    ),
+    Option(
         "annotations",
         Kind.BOOLEAN,
         "Show findings as annotations when running in GitHub Actions.",

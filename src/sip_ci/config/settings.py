@@ -171,6 +171,9 @@ class FileSettings(BaseModel):
     anchor: Text | None = Field(
         default=None, description="The file at which findings appear that have no better place, relative to this file."
     )
+    tls_keylog: Text | None = Field(
+        default=None, description="The key log of the TLS connections in captures, relative to this file."
+    )
     annotations: StrictBool = Field(default=True, description="Annotations when running in GitHub Actions.")
     job_summary: StrictBool = Field(default=True, description="The job summary when running in GitHub Actions.")
     timeout: Annotated[float, Field(gt=0, le=86400)] = Field(

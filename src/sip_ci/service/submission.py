@@ -91,7 +91,7 @@ class Submitter:
         # A server that takes transcripts only is not ours: even a short log goes there redacted.
         as_it_is = is_text and self.route is not Route.TRANSCRIPT and size <= MAXIMUM_TRACE_BYTES
         if as_it_is and (text := _read_text(file.path)) is not None:
-            return self._analyze(file, AnalyzeRequest(trace=text, context=self.context), is_text=True)
+            return self._analyze(file, AnalyzeRequest(trace=text, context=self._context_of_text()), is_text=True)
         match self.route:
             case Route.FILE_URL:
                 url = file.path.as_uri()
@@ -104,13 +104,18 @@ class Submitter:
     def _analyze(self, file: TraceFile, request: AnalyzeRequest, *, is_text: bool) -> InputAnalysis:
         return translate(file, [Part(self.client.analyze(request, file.name))], is_text=is_text)
 
+    def _context_of_text(self) -> AnalysisContext:
+        """The context without secrets, which are of no use for a text."""
+        return self.context.model_copy(update={"tls_key_log": ""})
+
     def _transcribe(self, file: TraceFile, *, is_text: bool) -> InputAnalysis:
         # Reading captures needs numpy and dpkt, which no other route loads.
         from sip_ci.service.transcribing import transcribe
 
-        chunks = transcribe(file, self.maximum_bytes)
+        context = self._context_of_text()
+        chunks = transcribe(file, self.maximum_bytes, self.context.tls_key_log.encode())
         parts = [
-            Part(self.client.analyze(AnalyzeRequest(trace=chunk.text, context=self.context), file.name), chunk)
+            Part(self.client.analyze(AnalyzeRequest(trace=chunk.text, context=context), file.name), chunk)
             for chunk in chunks.pieces
         ]
         return translate(file, parts, is_text=is_text, notices=chunks.notices)

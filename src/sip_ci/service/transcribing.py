@@ -15,7 +15,7 @@ from sip_ci.trace.trace import Trace
 from sip_ci.trace.transcript import describe_media, render_message
 
 
-def transcribe(file: TraceFile, maximum_bytes: int = Limits().input_bytes) -> Chunks:
+def transcribe(file: TraceFile, maximum_bytes: int = Limits().input_bytes, key_log: bytes = b"") -> Chunks:
     """Read a capture or a log and write it out in parts that the API takes.
 
     Credentials, keys and identities are masked: what leaves this machine is what a diagnosis needs.
@@ -23,12 +23,13 @@ def transcribe(file: TraceFile, maximum_bytes: int = Limits().input_bytes) -> Ch
     Args:
         file: The input.
         maximum_bytes: How many of its bytes are read.
+        key_log: Secrets of TLS connections in it; they do not leave this machine.
 
     Raises:
         InputError: The input holds no SIP message.
         OSError: The file cannot be read.
     """
-    trace = read_trace(file.path, file.name, Limits(input_bytes=maximum_bytes))
+    trace = read_trace(file.path, file.name, Limits(input_bytes=maximum_bytes), key_log)
     if not trace.messages:
         reasons = "; ".join(notice.text for notice in trace.notices[:3])
         raise InputError(f"holds no SIP message{f': {reasons}' if reasons else ''}")

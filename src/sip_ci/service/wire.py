@@ -12,6 +12,8 @@ from sip_ci.findings import Category, Confidence, FindingSource, Severity
 
 MAXIMUM_TRACE_BYTES = 500 * 1024
 """The longest `trace` that the API takes, in bytes of UTF-8."""
+MAXIMUM_KEY_LOG_BYTES = 2 * 1024 * 1024
+"""The longest `tls_key_log` that the API takes, in bytes."""
 
 
 class WireModel(BaseModel):
@@ -26,6 +28,12 @@ class AnalysisContext(WireModel):
     issue: str | None = Field(default=None, max_length=2000, description="The symptom under investigation.")
     endpoints: tuple[str, ...] = Field(
         default=(), max_length=64, description="Labels for hosts, in the order in which they first appear."
+    )
+    tls_key_log: str = Field(
+        default="",
+        max_length=MAXIMUM_KEY_LOG_BYTES,
+        repr=False,
+        description="Secrets of TLS connections in the capture, as programs write them to the file of SSLKEYLOGFILE.",
     )
 
 
