@@ -147,6 +147,20 @@ def test_links_that_lead_nowhere_cost_only_themselves(workspace: Path) -> None:
         names(workspace, "t/round.log")
 
 
+def test_files_that_may_not_be_looked_at_are_counted(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Path.stat
+
+    def guarded(path: Path, **more: bool) -> os.stat_result:
+        if path.name == "b.pcap":
+            raise PermissionError(13, "Permission denied")
+        return plain(path, **more)
+
+    monkeypatch.setattr(Path, "stat", guarded)
+    result = collect(["t"], base=workspace, workspace=workspace)
+    assert [file.name for file in result.files] == ["t/a.log", "t/deep/c.PCAPNG"]
+    assert len(result.notices) == 1
+
+
 def test_files_elsewhere_are_named_without_their_absolute_path(workspace: Path) -> None:
     for folder in ("one", "two"):
         (workspace.parent / folder).mkdir()

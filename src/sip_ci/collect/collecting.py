@@ -228,27 +228,28 @@ def _walk(search: _Search, folder: Path, *, hidden: bool = True) -> Iterator[Pat
         search.notices.append(f"the folder {printable(str(error.filename))} was skipped: {_reason(error)}")
 
     start = Path(os.path.normpath(folder))
-    outside = 0
+    outside = closed = 0
     for parent, folders, names in os.walk(start, onerror=unreadable):
         folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS and (hidden or name[0] != "."))
         for name in sorted(names):
             path = Path(parent, name)
             # First of all: a link that leads nowhere, or round in circles, cannot be resolved.
-            if not _is_file(path):
+            try:
+                if not stat.S_ISREG(path.stat().st_mode):
+                    continue
+            except PermissionError:
+                closed += 1
+                continue
+            except (OSError, ValueError):
                 continue
             if path.is_symlink() and not path.resolve().is_relative_to(search.workspace):
                 outside += 1
             else:
                 yield path
+    if closed:
+        search.notices.append(f"{closed} file(s) below {printable(start.name)} were skipped: Permission denied")
     if outside:
         search.notices.append(f"{outside} symbolic link(s) that lead out of the workspace were not followed")
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def _reason(error: Exception) -> str:

@@ -19,7 +19,8 @@ class Limits:
     """Bytes that a compressed input may unfold to."""
     decompression_ratio: int = 200
     """Unfolded bytes per stored byte, looked at once `decompression_grace` bytes have come out."""
-    decompression_grace: int = MIB
+    decompression_grace: int = 16 * MIB
+    """Many equal small captures in one archive are no bomb, and this much can be borne of one."""
     compression_layers: int = 2
     """How many times over an input may be compressed."""
     text_bytes: int = 512 * MIB
