@@ -130,9 +130,9 @@ def decode_link(batch: RecordBatch) -> LinkColumns:
         start = batch.offset[rows]
         end = start + batch.captured[rows]
         if link == LINK_ETHERNET:
-            kind, network = _behind_vlan_tags(batch.buffer, start + 12, end)
+            kind, network = behind_vlan_tags(batch.buffer, start + 12, end)
         elif link == LINK_COOKED:
-            kind, network = _behind_vlan_tags(batch.buffer, start + 14, end)
+            kind, network = behind_vlan_tags(batch.buffer, start + 14, end)
         elif link == LINK_COOKED_2:
             kind = _ethertype(batch.buffer, start, end)
             network = start + 20
@@ -164,7 +164,7 @@ def _ethertype(buffer: bytes, where: Indices, end: Indices) -> npt.NDArray[np.in
     return np.where(inside, gather(buffer, np.where(inside, where, 0), _U2)["value"].astype(np.int32), 0)
 
 
-def _behind_vlan_tags(buffer: bytes, where: Indices, end: Indices) -> tuple[npt.NDArray[np.int32], Indices]:
+def behind_vlan_tags(buffer: bytes, where: Indices, end: Indices) -> tuple[npt.NDArray[np.int32], Indices]:
     """The type and the start of what follows the type field at `where`, tags skipped (IEEE 802.1Q)."""
     kind = _ethertype(buffer, where, end)
     network = where + 2

@@ -23,6 +23,7 @@ from sip_ci.trace.capture.records import PADDING, RecordBatch
 from sip_ci.trace.capture.slow_path import SlowPath
 from sip_ci.trace.capture.tcp import FIN, RST, SYN, TcpReassembler
 from sip_ci.trace.capture.tls_keys import KeyLog
+from sip_ci.trace.capture.tunnel_columns import peel_tunnels
 from sip_ci.trace.capture.writers import written_by_program
 from sip_ci.trace.input_stream import InputStream
 from sip_ci.trace.limits import Limits
@@ -56,9 +57,7 @@ _MAYBE_FAX = b"m=image"
 _FAX_MEDIA = re.compile(rb"(?:^|\n)m=image ([0-9]{1,5}) udptl", re.IGNORECASE)
 
 
-def read_capture(
-    stream: InputStream, name: str, limits: Limits, notices: NoticeLog, key_log: bytes = b""
-) -> Trace:
+def read_capture(stream: InputStream, name: str, limits: Limits, notices: NoticeLog, key_log: bytes = b"") -> Trace:
     """Read a pcap, pcapng or snoop file; whatever is wrong with it becomes a notice.
 
     `key_log` holds secrets of TLS connections, one to a line, as `SSLKEYLOGFILE` makes programs write them.
@@ -102,25 +101,32 @@ class CaptureReader:
         """Take all packets."""
         for batch in batches:
             self._facts.batch(batch)
-            rows, others = self._plain_rtp.take(batch)
-            if rows is not None:
-                self._media.add(rows)
-                self._facts.pairs(self._plain_rtp.new_pairs)
-            if others is not None:
-                batch = batch.select(others)
-            if len(batch):
-                self._batch(batch)
+            self._packets(batch)
             self._media.batch_ends()
         self._tcp.finish()
         self._slow_path.finish()
+
+    def _packets(self, batch: RecordBatch) -> None:
+        """Take packets, the plain media among them first."""
+        rows, others = self._plain_rtp.take(batch)
+        if rows is not None:
+            self._media.add(rows)
+            self._facts.pairs(self._plain_rtp.new_pairs)
+        if others is not None:
+            batch = batch.select(others)
+        if len(batch):
+            self._batch(batch)
 
     def _batch(self, batch: RecordBatch) -> None:
         """Take packets of any kind."""
         headers = decode_headers(batch, self._endpoints)
         self._facts.pairs(headers.pairs_v4.tolist(), headers.pairs_v6.tolist())
         self._udp_columns(batch, headers.udp)
-        self._in_order(batch, headers)
+        carried, slow = peel_tunnels(batch, headers)
+        self._in_order(batch, headers, slow.tolist())
         self._flush_slow_media()
+        if carried is not None:
+            self._packets(carried)
 
     def trace(self, name: str, format_name: str, dropped: int) -> Trace:
         """The result."""
@@ -234,14 +240,13 @@ class CaptureReader:
 
     # -- everything that is taken one packet at a time -------------------------------------------------------------
 
-    def _in_order(self, batch: RecordBatch, headers: HeaderColumns) -> None:
+    def _in_order(self, batch: RecordBatch, headers: HeaderColumns, slow: list[int]) -> None:
         """TCP segments and odd packets in the order of the capture, as streams must be put together in order."""
         tcp = headers.tcp
         if len(tcp.row):
             interesting = np.flatnonzero((tcp.wire > 0) | ((tcp.flags & (SYN | RST | FIN)) != 0))
         else:
             interesting = np.zeros(0, np.int64)
-        slow = headers.slow.tolist()
         next_slow = 0
         columns = zip(
             tcp.row[interesting].tolist(), tcp.source[interesting].tolist(), tcp.destination[interesting].tolist(),
