@@ -89,9 +89,12 @@ class MediaSpill:
         path = (table.kind.astype(np.uint64) << np.uint64(56)) | (
             (table.source.astype(np.uint64) << np.uint64(28)) | table.destination.astype(np.uint64)
         )
-        kept = ~self._noise(path, table.ssrc)
-        numbers = np.full(len(path), -1, np.int32)
-        numbers[kept] = self._numbers.numbers(path[kept], table.ssrc[kept].astype(np.uint64))
+        ssrc = table.ssrc.astype(np.uint64)
+        numbers = self._numbers.known(path, ssrc)
+        new = np.flatnonzero(numbers < 0)
+        if len(new):
+            new = new[~self._noise(path[new], ssrc[new])]
+            numbers[new] = self._numbers.numbers(path[new], ssrc[new])
         order = stable_order(numbers, len(self._numbers))
         order = order[int((numbers < 0).sum()) :]
         if not len(order):
@@ -145,10 +148,10 @@ class MediaSpill:
             rows["timestamp"].copy(), np.full(len(rows), stream.ssrc, np.uint32), rows["ip_id"].copy(),
         )  # fmt: skip
 
-    def _noise(self, path: npt.NDArray[np.uint64], ssrc: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
-        """Single packets of a thousand streams on one path: encrypted or scrambled, and RTP by chance only."""
+    def _noise(self, path: npt.NDArray[np.uint64], ssrc: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Single packets of a thousand new streams on one path: encrypted or scrambled, and RTP by chance only."""
         table = PairNumbers(len(path) + 1)
-        streams = table.numbers(path, ssrc.astype(np.uint64))
+        streams = table.numbers(path, ssrc)
         if len(table) <= _NOISE_STREAMS and not len(self._noisy):
             return np.zeros(len(path), np.bool_)
         single = np.bincount(streams, minlength=len(table)) == 1

@@ -50,14 +50,30 @@ class PairNumbers:
 
     def numbers(self, first: Keys, second: Keys) -> Numbers:
         """The number of each pair; new pairs get the next ones."""
+        found, new = self._found(first, second)
+        taken = _AT_ONCE
+        while len(new):
+            # The first ones are taken one at a time; most of the others are then known.
+            head, new = new[:taken], new[taken:]
+            found[head] = self._added(first[head], second[head])
+            taken *= 2
+            new = self._look(first, second, self._places(first[new], second[new]), new, found)
+        return found
+
+    def known(self, first: Keys, second: Keys) -> Numbers:
+        """The number of each pair that has one, -1 for the others."""
+        return self._found(first, second)[0]
+
+    def _found(self, first: Keys, second: Keys) -> tuple[Numbers, npt.NDArray[np.int64]]:
+        """The number of each pair, -1 for those without, and the places of these."""
         place = self._places(first, second)
         found = self._slots[place]
         wrong = (self._first[found] != first) | (self._second[found] != second) | (found < 0)
-        if not wrong.any():
-            return found
         rows = np.flatnonzero(wrong)
-        found[rows] = self._probed(first[rows], second[rows], place[rows])
-        return found
+        found[rows] = -1
+        if len(rows):
+            rows = self._look(first, second, place[rows], rows, found)
+        return found, rows
 
     def _places(self, first: Keys, second: Keys) -> npt.NDArray[np.int64]:
         mixed = first * self._factors[0]
@@ -67,23 +83,13 @@ class PairNumbers:
         bits = len(self._slots).bit_length() - 1
         return (mixed >> np.uint64(64 - bits)).astype(np.int64)
 
-    def _probed(self, first: Keys, second: Keys, place: npt.NDArray[np.int64]) -> Numbers:
-        """The numbers of pairs that are not in their own slot: in one of the next, or nowhere yet."""
-        result = np.full(len(first), -1, np.int32)
-        new = self._look(first, second, place, np.arange(len(first)), result)
-        taken = _AT_ONCE
-        while len(new):
-            # The first ones are taken one at a time; most of the others are then known.
-            head, new = new[:taken], new[taken:]
-            result[head] = self._added(first[head], second[head])
-            taken *= 2
-            new = self._look(first, second, self._places(first[new], second[new]), new, result)
-        return result
-
     def _look(
         self, first: Keys, second: Keys, place: npt.NDArray[np.int64], waiting: npt.NDArray[np.int64], result: Numbers
     ) -> npt.NDArray[np.int64]:
-        """Enter what is known of the waiting elements into the result; the elements that are not known, in order."""
+        """Enter the numbers of waiting elements into the result, which may be in the slots behind their own `place`.
+
+        Returns the elements that have none, in order.
+        """
         unknown: list[npt.NDArray[np.int64]] = []
         while len(waiting):
             found = self._slots[place]
