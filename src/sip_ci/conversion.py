@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -218,8 +219,13 @@ class _Job:
     def _opened(self, target: Path | None) -> Iterator[BinaryIO]:
         if target is None:
             sys.stdout.flush()
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
+            try:
+                yield sys.stdout.buffer
+                sys.stdout.buffer.flush()
+            except BrokenPipeError:
+                # A reader that has seen enough and closed the pipe is no error; what is left must not fail at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                self._written += 1
             return
         try:
             self._make_folder(target.parent)

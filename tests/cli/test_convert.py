@@ -148,3 +148,16 @@ def test_members_of_archives_stay_in_the_folder(folder: Path) -> None:
     written = list(folder.rglob("*.sip"))
     assert written
     assert all(path.is_relative_to(work / "out") for path in written)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
+    program = "from sip_ci.cli.main import run; run()"
+    command = [sys.executable, "-c", program, "convert", "healthy-ten-calls.pcap", "--to", "json"]
+    with subprocess.Popen(
+        command, cwd=folder, env={"PYTHONPATH": str(ROOT / "src")}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
