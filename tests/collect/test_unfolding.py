@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -245,3 +246,19 @@ def test_what_cannot_be_opened_is_left_to_the_analysis(workspace: Path, unfolder
     inputs = found(workspace, "a.pcap")
     (workspace / "a.pcap").unlink()
     assert unfolder.unfold(inputs) is inputs
+
+
+def test_a_member_without_a_name_is_passed_over(workspace: Path, unfolder: Unfolder) -> None:
+    (workspace / "a.zip").write_bytes(zipped([("", PCAP), ("a.log", LOG)]))
+    assert [file.name for file in unfolder.unfold(found(workspace, "a.zip")).files] == ["a.zip!/a.log"]
+
+
+@pytest.mark.parametrize("name", ["stored.zip", "lzma.zip", "a.tar.gz", "plain.tar"])
+def test_damage_anywhere_is_an_error_of_the_input_at_worst(workspace: Path, name: str) -> None:
+    data = PACKED[name]
+    for place in range(0, len(data), max(1, len(data) // 150)):
+        damaged = bytearray(data)
+        damaged[place : place + 4] = b"\xff\0\xff\x7f"
+        (workspace / name).write_bytes(damaged)
+        with Unfolder() as unfolder, contextlib.suppress(InputError, NoInputError):
+            unfolder.unfold(found(workspace, name))

@@ -53,7 +53,7 @@ def _files(archive: zipfile.ZipFile) -> Iterator[Member]:
         if count == MAXIMUM_MEMBERS:
             raise ArchiveError(f"has more than {MAXIMUM_MEMBERS} members; the rest was not read")
         kind = (info.external_attr >> 16) & 0o170000
-        if info.is_dir() or kind not in (0, _REGULAR_FILE):
+        if info.filename.endswith("/") or kind not in (0, _REGULAR_FILE):
             continue
         opened: list[zipfile.ZipExtFile] = []
         yield Member(info.filename, _reader(archive, info, opened), _modified(info))
