@@ -113,16 +113,28 @@ def linphone_stream(call: Sequence[Logged], cuts: Callable[[int], int], *, remot
 
 
 def linphone_android(
-    call: Sequence[Logged], *, blank_lines: bool = False, remote: str = REMOTE, transport: str = "UDP"
+    call: Sequence[Logged],
+    *,
+    blank_lines: bool = False,
+    remote: str = REMOTE,
+    transport: str = "UDP",
+    ios: bool = False,
 ) -> bytes:
-    """`adb logcat`: each line with a label, and (as Linphone splits its lines) without the blank ones."""
+    """`adb logcat`: each line with a label, and (as Linphone splits its lines) without the blank ones.
+
+    `ios`: as Xcode shows it, with a date, and a tab before the lines of messages.
+    """
     out: list[str] = []
     for entry in call:
         label = f"08-07 {time_of_day(entry.second, 3)}  6072  6072 I Linphone: "
+        if ios:
+            label = f"2026-08-07 {time_of_day(entry.second)}+0000 linphone[68064:1643374] [Message] "
         way = f"message sent to [{transport}://{remote}], size: [{len(entry.raw)}] bytes"
         if not entry.sent:
             way = f"received [{len(entry.raw)}] new bytes from [{transport}://{remote}]:"
-        lines = [f"channel [0x7f76302000]: {way}", *without_cr(entry.raw).decode().split("\n")]
+        tab = "\t" if ios else ""
+        message = [tab + line if line else line for line in without_cr(entry.raw).decode().split("\n")]
+        lines = [f"channel [0x7f76302000]: {way}", *message]
         lines.append(f"channel [0x7f76302000] [{len(entry.raw)}] bytes parsed")
         out += [f"{label}{line}\n" for line in lines if line or blank_lines]
         out.append(f"08-07 {time_of_day(entry.second, 3)}  6072  6100 I Linphone: bellesip_wake_lock: SIP/2.0\n")
@@ -328,3 +340,29 @@ def sipgo(
             else:
                 out.append(f"2026/08/07 {time[:8]} DEBUG {text}")
     return ("\n".join(out) + "\n").encode()
+
+
+def exosip(
+    call: Sequence[Logged], *, prefix: str = "| INFO1 | <eXtl_udp.c: 542> ", crlf: bool = True, noise: int = 0,
+    remote: str = REMOTE,
+) -> bytes:  # fmt: skip
+    """eXosip's trace; `prefix` may hold a time."""
+    out: list[bytes] = []
+    for entry in call:
+        label = prefix.format(time=time_of_day(entry.second, 3))
+        head = f"Message sent: (to dest={remote}) " if entry.sent else "Received message: "
+        out.append(f"{label}{head}\n".encode() + _lines(entry.raw, crlf=crlf) + b"\n\n")
+        if not entry.sent:
+            out.append(f"{label}Message received from: {remote}\n\n".encode())
+        out.append(f"{label}MESSAGE REC. CALLID: SIP/2.0\n\n".encode() * noise)
+    return b"".join(out)
+
+
+def sipml(call: Sequence[Logged], *, prefix: str = "SIPml-api.js?svn=252:1 ", noise: int = 0) -> bytes:
+    """sipML5 in a browser's console."""
+    out: list[str] = []
+    for entry in call:
+        label = prefix.format(time=time_of_day(entry.second, 3))
+        out.append(f"{label}{'SEND: ' if entry.sent else 'recv='}{without_cr(entry.raw).decode()}\n")
+        out.append(f"{label}State machine: c0000_Started_2_Outgoing_X_oINVITE SIP/2.0\n" * (1 + noise))
+    return "".join(out).encode()

@@ -60,6 +60,13 @@ def test_android_labels_each_line_and_may_lose_the_blank_ones(blank_lines: bool)
     assert trace.clock is Clock.TIME_OF_DAY
 
 
+@pytest.mark.parametrize("blank_lines", [False, True])
+def test_ios_puts_a_tab_before_each_line_of_a_message(blank_lines: bool) -> None:
+    trace = read_log(linphone_android(CALL, blank_lines=blank_lines, ios=True), "xcode.txt")
+    check_call(trace)
+    assert trace.clock is Clock.ABSOLUTE
+
+
 def test_android_studio_indents_what_follows_the_first_line() -> None:
     data = linphone(CALL).replace(b"\n", b"\n" + b" " * 100)
     data = data.replace(b"\n" + b" " * 100 + b"2026-", b"\n2026-")

@@ -215,6 +215,9 @@ def _data(region: bytes, label: bytes, size: int, *, split: bool) -> tuple[bytes
     if labelled:
         numbers = [number for number, line in enumerate(lines) if shape.match(line) is not None]
         lines = [_behind(lines[number], shape, label) for number in numbers]
+        if lines[0].startswith(b"\t"):
+            # On iOS each line of a message begins with a tab.
+            lines = [line.removeprefix(b"\t") for line in lines]
     else:
         count = next((index for index, line in enumerate(lines) if index and _NEXT_RECORD.match(line)), len(lines))
         numbers = list(range(count))

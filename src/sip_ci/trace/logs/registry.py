@@ -15,6 +15,7 @@ from sip_ci.trace.logs.cleaning import clean
 from sip_ci.trace.logs.cucm import CUCM
 from sip_ci.trace.logs.discovery import discover
 from sip_ci.trace.logs.drachtio import DRACHTIO
+from sip_ci.trace.logs.exosip import EXOSIP
 from sip_ci.trace.logs.freeswitch import SOFIA
 from sip_ci.trace.logs.homer import HOMER
 from sip_ci.trace.logs.interface import LogLayout, LogText
@@ -29,6 +30,7 @@ from sip_ci.trace.logs.sip_trace import SIP_TRACE
 from sip_ci.trace.logs.sipdump import SIPDUMP
 from sip_ci.trace.logs.sipgo import SIPGO
 from sip_ci.trace.logs.sipjs import SIPJS
+from sip_ci.trace.logs.sipml import SIPML
 from sip_ci.trace.logs.sipp import SIPP
 from sip_ci.trace.logs.sipp_extra import SIPP_ERRORS, SIPP_SHORT
 from sip_ci.trace.logs.sipsymposium import SIPSYMPOSIUM
@@ -63,6 +65,8 @@ LAYOUTS: Sequence[LogLayout] = (
     AUDIOCODES,
     SBC_CORE,
     SIPGO,
+    EXOSIP,
+    SIPML,
     KAMAILIO,
     SIP_TRACE,
     SIPSYMPOSIUM,
