@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -51,17 +52,16 @@ class InputStream:
 
     def read_all(self, limit: int) -> bytes:
         """Everything that is left, up to a limit in bytes, which is noted where it cuts."""
-        pieces: list[bytes] = []
-        total = 0
-        while total < limit:
-            piece = self.read(min(_STEP, limit - total))
+        # Unlike a list of pieces to join, this holds the text once.
+        text = io.BytesIO()
+        while text.tell() < limit:
+            piece = self.read(min(_STEP, limit - text.tell()))
             if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
-            total += len(piece)
+                return text.getvalue()
+            text.write(piece)
         if self.peek(1):
             self._notices.add(NoticeKind.LIMIT, f"The text is longer than {limit} bytes; the rest was not read")
-        return b"".join(pieces)
+        return text.getvalue()
 
     def _damaged(self, what: str) -> None:
         self._notices.add(NoticeKind.TRUNCATED_FILE, what)

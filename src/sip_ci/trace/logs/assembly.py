@@ -11,6 +11,8 @@ from sip_ci.trace.logs.sources import sources_of
 from sip_ci.trace.observation import Fidelity, Position
 from sip_ci.trace.trace import Facts, Notice, NoticeKind, Trace, TraceOrigin
 
+_COUNTED_AT_ONCE = 1 << 20
+
 
 def assemble(name: str, texts: Sequence[tuple[CleanText, Discovery]]) -> Trace:
     """Build the trace of a log from the texts of its programs, each with at least one message."""
@@ -80,13 +82,14 @@ def _other_lines(texts: Sequence[tuple[CleanText, Discovery]]) -> Iterator[Notic
 
 
 def _counted(clean: CleanText, start: int, end: int, count: int, first: int | None) -> tuple[int, int | None]:
-    if end - start < 3:
-        return count, first
-    gap = clean.text[start:end]
-    rest = gap.strip()
-    # Rulers and the like that only end a message are no lines of their own.
-    if not rest or (len(rest) < 200 and not rest.strip(b"-<>=~|.*_ \t\r\n")):
-        return count, first
-    if first is None:
-        first = clean.line_of(start + gap.index(rest[:1]))
-    return count + rest.count(b"\n") + 1, first
+    """Add the lines with text between two messages to a count and the place of the first such line."""
+    for begin in range(start, end, _COUNTED_AT_ONCE):
+        gap = clean.text[begin : min(begin + _COUNTED_AT_ONCE, end)]
+        rest = gap.strip()
+        # Rulers and the like that only end a message are no lines of their own.
+        if not rest or (len(rest) < 200 and not rest.strip(b"-<>=~|.*_ \t\r\n")):
+            continue
+        if first is None:
+            first = clean.line_of(begin + gap.index(rest[:1]))
+        count += rest.count(b"\n") + (gap.endswith(b"\n") or begin + _COUNTED_AT_ONCE >= end)
+    return count, first

@@ -21,7 +21,8 @@ from sip_ci.trace.logs.raw import RAW, begins_message
 MAXIMUM_MESSAGES = 1_000_000
 """How many messages are read from one log."""
 
-_VERSION = re.compile(rb"SIP/2\.0(?=[ \t\"\\]|\r?\n|\.\r?\n|\Z)")
+_VERSION = re.compile(rb"SIP/2\.0(?= {1,4}[1-9][0-9]{2}(?:[ \r\n]|\Z)|[ \t]{0,8}(?:\r?\n|\Z)|\.\r?\n|[\"\\#])")
+"""Where a start line may be: a request line ends with the version, a status line goes on with the code."""
 _ENOUGH = 50
 _AROUND = 8_192
 """How much of a text before and behind a start line is looked at, in bytes."""
@@ -30,7 +31,8 @@ _WINDOWS = 32
 _ROUNDS = 8
 _APART = b"\n\0\n"
 """Between windows: neither blank nor a head, so that no head of one window announces the message of another."""
-_DOCUMENT = re.compile(rb"\s{0,64}[\[{]")
+_LAYERS = b'"layers"'
+_DOCUMENT = re.compile(rb"\s{0,64}(?:\[\s{0,64})?\{\s{0,64}\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,11 @@ def discover(text: LogText, layouts: Sequence[LogLayout], *, altered: bool = Fal
     present: list[LogLayout] = []
     result = _NOTHING
     left: Sequence[int] = hits
+    strangers: tuple[int, ...] = ()
     for _ in range(_ROUNDS):
         # A document is one record from its beginning to its end, so no part of it can be judged alone.
-        whole = not present and _DOCUMENT.match(text[:128]) is not None
-        sample = text if whole else _windows(text, left)
+        whole = not present and _is_document(text)
+        sample = text if whole else _windows(text, strangers) + _windows(text, left)
         found = [layout for layout in layouts if layout not in present and score(layout, sample) > 0]
         if not found and not present:
             # Hexadecimal digits show no start line.
@@ -72,13 +75,18 @@ def discover(text: LogText, layouts: Sequence[LogLayout], *, altered: bool = Fal
         present += found
         result = _read(text, [layout for layout in layouts if layout in present], altered)
         left = _outside(hits, result.pieces)
+        strangers = _beginnings(text, left)
         if not left:
             break
     if not result.pieces:
         return _read(text, [RAW], altered)
-    lines = {line: None for line in (line_start(text, offset) for offset in left) if line is not None}
-    strangers = tuple(line for line in lines if begins_message(text, line))
     return Discovery(result.layouts, result.pieces, result.unreadable, strangers)
+
+
+def _beginnings(text: LogText, offsets: Sequence[int]) -> tuple[int, ...]:
+    """Which of some offsets stand in a line that begins a message: the offsets of these lines."""
+    lines = {line: None for line in (line_start(text, offset) for offset in offsets) if line is not None}
+    return tuple(line for line in lines if begins_message(text, line))
 
 
 def score(layout: LogLayout, text: LogText) -> int:
@@ -88,6 +96,11 @@ def score(layout: LogLayout, text: LogText) -> int:
     """
     heads = islice(layout.heads(text), _ENOUGH)
     return sum(1 for head in heads if start_below(layout, text, head, len(text)) is not None)
+
+
+def _is_document(text: LogText) -> bool:
+    """Whether a text is the JSON of a decoder."""
+    return _DOCUMENT.match(text[:256]) is not None and text.find(_LAYERS, 0, _BEGINNING) >= 0
 
 
 def _read(text: LogText, layouts: Sequence[LogLayout], altered: bool) -> Discovery:

@@ -11,6 +11,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sip_ci.trace.headers import Via
 from sip_ci.trace.logs.addresses import transport_named
@@ -134,6 +135,7 @@ def _add_address(votes: _Votes, call: str, transport: Transport, uri: Uri | None
         votes.add(call, transport, endpoint)
 
 
+@lru_cache(maxsize=4096)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
