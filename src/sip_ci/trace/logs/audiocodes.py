@@ -119,7 +119,7 @@ def _goes_on(record: _Record, following: _Record) -> bool:
 def _is_unfinished(records: list[_Record]) -> bool:
     """Whether the last message in these records is not whole yet."""
     content = _joined(records)
-    heads = list(_HEAD.finditer(content))
+    heads = _announcements(content)
     if not heads:
         return False
     message = content[heads[-1].end() :].lstrip()
@@ -139,9 +139,13 @@ def _joined(records: list[_Record]) -> bytes:
     return content
 
 
+def _announcements(content: bytes) -> list[re.Match[bytes]]:
+    return list(_HEAD.finditer(content)) if b" SIP Message " in content else []
+
+
 def _heads(records: list[_Record]) -> Iterator[Head]:
     content = _joined(records)
-    matches = list(_HEAD.finditer(content))
+    matches = _announcements(content)
     for index, match in enumerate(matches):
         limit = matches[index + 1].start() if index + 1 < len(matches) else len(content)
         message = content[match.end() : limit]

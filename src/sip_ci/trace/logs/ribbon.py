@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sip_ci.trace.logs.addresses import port_number
-from sip_ci.trace.logs.anchors import lines_with, next_line
+from sip_ci.trace.logs.anchors import line_start, lines_with, next_line
 from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, carries_messages, declared_length, find_start, headers_end
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.restoring import joined, restored
@@ -27,6 +27,8 @@ _RECORD = re.compile(
     rb"(?P<number>[0-9A-F.]{4,40})\."
     rb"[A-Za-z]{2,12} {1,8}\.[A-Z0-9]{2,12}:"
 )
+_MARK = re.compile(rb" [0-9]{8} [0-9]{6}\.[0-9]{6}:")
+"""What every record has near its beginning, and is found quickly."""
 _SOCKET = re.compile(rb"[ *]{0,4}SipFeSocket(?P<way>Recv|Send)Msg - msg = ")
 _FILTER = re.compile(rb"\A *(?:FILTER=[^\s]{1,80} )?(?:GCID=[^\s]{1,40}: ?)?")
 _LENGTH = re.compile(rb", msgLen = [0-9]{1,9}\.")
@@ -122,12 +124,16 @@ def _starts(text: LogText) -> Iterator[int]:
 
 
 def _next_record(text: LogText, start: int) -> int | None:
+    offset = next_line(text, start)
     end = min(len(text), start + MAXIMUM_MESSAGE)
-    line = next_line(text, start)
-    while line < end:
-        if _RECORD.match(text, line) is not None:
+    while offset < end:
+        mark = _MARK.search(text, offset, end)
+        if mark is None:
+            return None
+        line = line_start(text, mark.start())
+        if line is not None and _RECORD.match(text, line) is not None:
             return line
-        line = next_line(text, line)
+        offset = mark.end()
     return None
 
 
