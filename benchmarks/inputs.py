@@ -9,6 +9,10 @@ import numpy as np
 
 _GLOBAL_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
 _START = 1_700_000_000
+_HEADERS_BEFORE_PAYLOAD = 16 + 14 + 20 + 8
+"""Record, Ethernet, IPv4 and UDP headers, in bytes."""
+_SOURCE = slice(16 + 14 + 12, 16 + 14 + 16)
+_CALLER = bytes((198, 51, 100, 10))
 _ROWS_AT_ONCE = 100_000
 
 
@@ -121,3 +125,28 @@ def _media(first: int, end: int, calls: int) -> memoryview:
     put(rtp + 4, (step * 160 + stream * 977) & 0xFFFFFFFF, ">u4")
     put(rtp + 8, stream + 0x10000000, ">u4")
     return rows.reshape(-1).data
+
+
+def write_log(path: Path, size: int) -> None:
+    """An Asterisk log of about `size` bytes: healthy calls, and 50 other lines for each SIP message."""
+    other = (
+        "[2026-08-07 08:45:42.123] DEBUG[4711][C-{number:08x}] pbx.c: Executing [s@default:{line}] "
+        'Set("PJSIP/alice-{number:08x}", "X={line}") in new stack\n'
+    )
+    with path.open("wb") as file:
+        number = 0
+        while file.tell() < size:
+            noise = "".join(other.format(number=number, line=line) for line in range(50)).encode()
+            for delay, packet in _call(number, 0.0, 10_000):
+                message = packet[_HEADERS_BEFORE_PAYLOAD:]
+                way = "Received" if packet[_SOURCE] == _CALLER else "Transmitting"
+                kind, preposition = ("response" if message.startswith(b"SIP/") else "request"), "from"
+                if way == "Transmitting":
+                    preposition = "to"
+                seconds = 42 + number // 1000 % 10 + delay % 1
+                file.write(
+                    f"[2026-08-07 08:{number // 10_000 % 60:02}:{seconds:06.3f}] VERBOSE[4711] res_pjsip_logger.c: "
+                    f"<--- {way} SIP {kind} ({len(message)} bytes) {preposition} UDP:198.51.100.10:5060 --->\n".encode()
+                )
+                file.write(message + b"\n" + noise)
+            number += 1

@@ -3,6 +3,8 @@
 
 Usage: python benchmarks/run.py [--runs N] [--only NAME]
 
+The case log-100mb has no counterpart in tshark: it tells how fast the messages of a PBX's log are found.
+
 Prints the median wall time, the peak memory of all processes together, and the ratio to tshark.
 """
 
@@ -21,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inputs import write_calls, write_media
+from inputs import write_calls, write_log, write_media
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def main() -> None:
     """Make the inputs, run both programs, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=("calls-10", "calls-20000", "rtp-1000000"))
+    parser.add_argument("--only", choices=("calls-10", "calls-20000", "rtp-1000000", "log-100mb"))
     options = parser.parse_args()
     tshark, sip_ci = shutil.which("tshark"), shutil.which("sip-ci")
     if tshark is None or sip_ci is None:
@@ -135,6 +137,23 @@ def main() -> None:
                 flush=True,
             )
             path.unlink()
+        if options.only in (None, "log-100mb"):
+            _log_case(sip_ci, directory, options.runs)
+
+
+def _log_case(sip_ci: str, directory: Path, runs: int) -> None:
+    """The whole command on a log of 100 MB, and the search for messages alone, in a process of its own."""
+    path = directory / "pbx.log"
+    write_log(path, 100_000_000)
+    ours = _measured(
+        [sip_ci, "analyze", path.name, "--fail-on", "never", "--output", "json=report.json"], directory, runs
+    )
+    print(
+        f"{'log-100mb':14} {path.stat().st_size / 1e6:7.1f} {ours.seconds:9.2f} {'':16} {ours.peak_bytes / 1e6:10.0f}"
+    )
+    search = [sys.executable, str(Path(__file__).with_name("log_search.py")), str(path), "--runs", str(runs)]
+    subprocess.run(search, check=True)
+    path.unlink()
 
 
 if __name__ == "__main__":
