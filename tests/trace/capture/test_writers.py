@@ -6,12 +6,14 @@ import struct
 from ipaddress import ip_address
 
 import pytest
+from tests.support import calls
 from tests.support.packets import (
     ALICE,
     ALICE6,
     BOB,
     BOB6,
     Address,
+    Frame,
     ethernet,
     loopback,
     pcap,
@@ -21,9 +23,11 @@ from tests.support.packets import (
     udp_packet,
 )
 
+from sip_ci.service.wire import AnalysisContext
 from sip_ci.trace.observation import Endpoint, Transport
 from sip_ci.trace.reading import read_trace
 from sip_ci.trace.trace import Trace
+from sip_ci_server.engine.analysis import analyze
 
 NOBODY = ("0.0.0.0", 0)
 
@@ -82,6 +86,21 @@ def test_the_own_side_stays_unnamed() -> None:
     assert seen.source is not None
     assert seen.source.is_unnamed
     assert seen.destination == Endpoint(*BOB)
+
+
+@pytest.mark.parametrize("name", ["UDP", "TLS", "WSS"])
+def test_a_healthy_call_in_asterisks_own_capture_has_no_faults(name: str) -> None:
+    ladder = calls.Ladder()
+    ladder.call(calls.ALICE, calls.BOB).answered()
+    ladder.end(60.0)
+    frames = []
+    for message in ladder.trace().messages:
+        seen = message.observation
+        ends = [NOBODY if end in (None, calls.BOB) else (end.host, end.port) for end in (seen.source, seen.destination)]
+        frames.append(Frame(written(ends[0], ends[1], over(name, message.raw)), seen.time or 0.0))
+    trace = read_trace(pcap([*frames, Frame(written(ALICE, NOBODY, b"\r\n\r\n"), calls.START + 60.0)]), "x")
+    assert len(trace.messages) == len(frames)
+    assert calls.serious(analyze(trace, AnalysisContext()).findings) == []
 
 
 def test_a_compact_via() -> None:
