@@ -71,6 +71,27 @@ def test_audiocodes(escaped: bool, limit: int, head_before: bool, daemon: bool, 
             assert message.start_line in lines[(message.observation.position.line or 0) - 1]
 
 
+def test_audiocodes_as_rsyslog_keeps_it_with_entries_of_the_device_before_the_message() -> None:
+    # The device cuts the message, and then the daemon escapes its line ends.
+    text = CALL[1].raw.replace(b"\r\n", b" \n")
+    first, second = (part.replace(b"\n", b"#012") for part in (text[:200], text[200:]))
+    records = [
+        b"<133>[S=1718475] [SID=b9027c:24:198172]  (N  6891744) (#20)Route found (1), Route by IPGroup #012"
+        b" [Time:19-12@12:44:56.586]",
+        b"<133>[S=1718476] [SID=b9027c:24:198173]  (N  6891745) (#20)gwSession[Allocated]. #012(N  6891752) ---- "
+        b"Outgoing SIP Message to 198.51.100.20:5062 from SIPInterface #2 (Teams) UDP TO(#134) SocketID(200) ---- #012"
+        b" [Time:19-12@12:44:56.587]",
+        b"<133>[S=1718477] [SID=b9027c:24:198173]  " + first + b" [Time:19-12@12:44:56.587]",
+        b"<133>[S=1718478] [SID=b9027c:24:198173]  " + second + b"#012 #012(N  6891754) (#949)AcSIPDialog[Idle] #012"
+        b" [Time:19-12@12:44:56.588]",
+        b"<133>[S=1718479] [SID=b9027c:24:198173]  (N  6891755) States: (#949) #012 [Time:19-12@12:44:56.588]",
+    ]
+    trace = read_log(b"\n".join(records) + b"\n", "messages")
+    assert [without_cr(message.raw) for message in trace.messages] == [without_cr(CALL[1].raw)]
+    assert trace.messages[0].observation.destination == Endpoint("198.51.100.20", 5062)
+    assert trace.messages[0].observation.time == pytest.approx(12 * 3600 + 44 * 60 + 56.587)
+
+
 def test_audiocodes_several_messages_in_one_record() -> None:
     record = audiocodes(CALL[:1], escaped=False).replace(b"[Time:07-08@08:45:42.000]\n", b"\n")
     second = audiocodes(CALL[1:2], escaped=False)

@@ -27,11 +27,13 @@ _RECORD = re.compile(
 )
 _TIME = re.compile(rb" ?\[Time: ?[0-9]{2}-[0-9]{2}@(?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3})\]\s*\Z")
 _HEAD = re.compile(
-    rb"(?:\(N? ?[0-9]{1,12} {0,8}\) {0,4})?---- (?P<way>Incoming|Outgoing) SIP Message (?:from|to) "
+    rb"(?:\(N? {0,8}[0-9]{1,12} {0,8}\) {0,4})?---- (?P<way>Incoming|Outgoing) SIP Message (?:from|to) "
     rb"(?P<remote>[^\s]{2,60}:[0-9]{1,5})"
     rb"(?: (?:to|from) SIPInterface #[0-9]{1,5} \([^)\r\n]{0,80}\) (?P<transport>[A-Z]{2,4}))?[^\r\n]{0,120}?----[ \t]*"
 )
-_ENTRY = re.compile(rb"\((?:N|lgr_[a-z]{1,20}\)\() ?[0-9]{1,12} {0,8}\) |---- (?:Incoming|Outgoing) SIP Message ")
+_ENTRY = re.compile(
+    rb" {0,8}\((?:N|lgr_[a-z]{1,20}\)\() {0,8}[0-9]{1,12} {0,8}\) |---- (?:Incoming|Outgoing) SIP Message "
+)
 _ESCAPED = re.compile(rb"(?:#015)?#012")
 _BLANK_ENDS = re.compile(rb" +(?=\n|\Z)")
 _MOST_RECORDS = 64
@@ -134,8 +136,10 @@ def _is_unfinished(records: list[_Record]) -> bool:
 
 def _joined(records: list[_Record]) -> bytes:
     content = records[0].content
+    # Some versions write two blanks behind the session, of which neither is of the message.
+    second = content.startswith(b" ")
     for record in records[1:]:
-        content = joined(content, record.content)
+        content = joined(content, record.content.removeprefix(b" ") if second else record.content)
     return content
 
 
