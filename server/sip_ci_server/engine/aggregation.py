@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sip_ci.findings import Severity
 from sip_ci.service.wire import WireFinding
-from sip_ci_server.engine.causes import EFFECTS, SAME_FAULT
+from sip_ci_server.engine.causes import cause_tables
 from sip_ci_server.engine.checks.registry import Check, Found
 from sip_ci_server.engine.evidence import evidence_of
 from sip_ci_server.engine.knowledge.texts import text_of
@@ -61,9 +61,11 @@ def _without_twins(instances: list[Instance]) -> list[Instance]:
             place = (instance.check.id, call)
             worst[place] = min(worst.get(place, instance.severity.rank), instance.severity.rank)
 
+    same_fault = cause_tables().same_fault
+
     def has_twin(instance: Instance) -> bool:
         limit = instance.severity.rank + 1
-        names = SAME_FAULT.get(instance.check.id, ())
+        names = same_fault.get(instance.check.id, ())
         return any(worst.get((name, call), 99) <= limit for name in names for call in instance.found.calls or ("",))
 
     return [instance for instance in instances if not has_twin(instance)]
@@ -90,7 +92,7 @@ def _finding(
         detail += f" Seen {occurrences} times."
     causes = [
         cause
-        for name in EFFECTS.get(check.id, ())
+        for name in cause_tables().effects.get(check.id, ())
         for cause, cause_calls in calls_of_check.get(name, ())
         if not calls or not cause_calls or cause_calls & set(calls)
     ]

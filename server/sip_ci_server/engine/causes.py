@@ -1,43 +1,33 @@
-"""One fault, one finding: findings that describe the same fault from two sides are joined, effects point at causes."""
+"""One fault, one finding: findings that describe the same fault from two sides are joined, effects point at causes.
+
+What hangs together is data: `knowledge/causes/`, a file for each topic.
+"""
 
 from __future__ import annotations
 
-SAME_FAULT: dict[str, tuple[str, ...]] = {
-    "sdp-488": ("sdp-no-common-codec", "reinvite-rejected"),
-    "txn-no-response": (
-        "txn-icmp-unreachable",
-        "tcp-connect-refused",
-        "tcp-connect-timeout",
-        "udp-too-large",
-        "resp-misrouted",
-    ),
-    "txn-invite-retransmitted": ("txn-no-response", "txn-icmp-unreachable", "udp-too-large", "resp-misrouted"),
-    "loop-482": ("too-many-hops-483",),
-    "auth-loop": ("auth-failed-credentials",),
-    "auth-no-credentials": ("auth-failed-credentials",),
-    "reg-failed": ("auth-failed-credentials", "auth-no-credentials", "auth-loop"),
-    "drop-at-fixed-interval": ("ack-missing-2xx",),
-    "media-none": ("media-one-way",),
-    "sdp-mline-count": ("sdp-answer-missing",),
-    "kpi-srd-failed": ("txn-no-response",),
-    "tcp-connect-timeout": ("tcp-connect-refused",),
-}
-"""A finding of the left check is dropped in a call where one of the right, more specific ones is found."""
+from dataclasses import dataclass
+from functools import lru_cache
 
-EFFECTS: dict[str, tuple[str, ...]] = {
-    "ack-missing-2xx": ("record-route-not-honored",),
-    "media-one-way": ("nat-sdp-private", "nat-sdp-loopback", "sdp-no-common-codec"),
-    "media-none": ("nat-sdp-private", "nat-sdp-loopback", "sdp-no-common-codec", "sdp-answer-missing"),
-    "bye-abnormal-cause": (
-        "ack-missing-2xx", "ack-sdp-missing", "media-none", "media-one-way", "sdp-answer-missing", "reinvite-rejected",
-    ),
-    "drop-at-fixed-interval": ("ack-missing-2xx", "record-route-not-honored", "nat-sdp-private"),
-    "bye-rejected": ("record-route-not-honored", "ack-missing-2xx"),
-    "txn-invite-retransmitted": ("udp-too-large",),
-    "sdp-no-common-codec": (),
-    "final-408": ("txn-no-response", "txn-icmp-unreachable", "udp-too-large", "resp-misrouted"),
-    "final-503": ("tcp-connect-refused", "tcp-connect-timeout", "txn-icmp-unreachable"),
-    "kpi-pdd": ("txn-invite-retransmitted",),
-    "rtp-loss": ("cap-packets-dropped",),
-}  # fmt: skip
-"""A finding of the left check names the findings of the right ones in the same call as its causes."""
+from sip_ci_server.engine.knowledge.cause_files import cause_files
+
+
+@dataclass(frozen=True, slots=True)
+class CauseTables:
+    """What all topics say together."""
+
+    same_fault: dict[str, tuple[str, ...]]
+    """A finding of a check is left out in a call where one of these, more specific ones is found."""
+    effects: dict[str, tuple[str, ...]]
+    """A finding of a check names the findings of these in the same call as its causes."""
+
+
+@lru_cache(maxsize=1)
+def cause_tables() -> CauseTables:
+    """The tables of all topics joined; a check may stand in several topics."""
+    same_fault: dict[str, tuple[str, ...]] = {}
+    effects: dict[str, tuple[str, ...]] = {}
+    for _, topic in sorted(cause_files().items()):
+        for joined, table in ((same_fault, topic.same_fault), (effects, topic.effects)):
+            for check, names in table.items():
+                joined[check] = tuple(dict.fromkeys((*joined.get(check, ()), *names)))
+    return CauseTables(same_fault, effects)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
 from tests.support.calls import Ladder
 
 from sip_ci.findings import Confidence, Severity
 from sip_ci.service.wire import WireFinding
 from sip_ci_server.engine.aggregation import EXAMPLE_CALLS, MAXIMUM_EVIDENCE, Instance, aggregate, fingerprint_of
-from sip_ci_server.engine.causes import EFFECTS, SAME_FAULT
 from sip_ci_server.engine.checks.registry import Found, all_checks, at
 
 
@@ -101,11 +99,3 @@ def test_evidence_is_bounded() -> None:
 def test_confidence_comes_from_the_instance_or_the_check() -> None:
     assert _findings(_instance("final-404"))["final-404"].confidence is Confidence.CERTAIN
     assert _findings(_instance("drop-at-fixed-interval"))["drop-at-fixed-interval"].confidence is Confidence.LIKELY
-
-
-@pytest.mark.parametrize("table", [SAME_FAULT, EFFECTS])
-def test_the_tables_of_causes_name_checks_that_exist(table: dict[str, tuple[str, ...]]) -> None:
-    named = {*table, *(name for names in table.values() for name in names)}
-
-    assert named <= set(all_checks())
-    assert not [name for name, causes in table.items() if name in causes]

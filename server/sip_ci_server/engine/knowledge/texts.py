@@ -53,7 +53,8 @@ PLATFORM_NAMES = {
 """The platforms that advice is given for, in the order in which it is shown."""
 
 
-def _load(name: str) -> object:
+def load_yaml(name: str) -> object:
+    """The content of a YAML file below this folder."""
     text = (resources.files(__package__) / name).read_text(encoding="utf-8")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders, and the file is our own
@@ -79,12 +80,12 @@ def text_of(check_id: str) -> CheckText:
             platforms=entry.platforms,
             sources=(entry.source,),
         )
-    return CheckText.model_validate(_load(f"checks/{check_id}.yml"))
+    return CheckText.model_validate(load_yaml(f"checks/{check_id}.yml"))
 
 
 @lru_cache(maxsize=1)
 def response_codes() -> dict[int, ResponseCode]:
     """The final responses that have an entry, by code."""
-    raw = _load("responses.yml")
+    raw = load_yaml("responses.yml")
     assert isinstance(raw, dict)
     return {int(code): ResponseCode.model_validate(entry) for code, entry in raw.items()}
