@@ -96,10 +96,8 @@ def _head(match: re.Match[bytes], payload: int, message: bytes | None = None, en
 
 def _glued(layout: KamailioLayout, text: LogText, match: re.Match[bytes], start: int) -> Head:
     """The head of a message that begins in the same line."""
-    chunk = text[start : start + MAXIMUM_MESSAGE]
-    end = layout.terminator.search(chunk)
-    chunk = chunk[: end.start() + 1] if end is not None else chunk
-    return _head(match, match.start(), chunk)
+    end = layout.terminator.search(text, start, start + MAXIMUM_MESSAGE)
+    return _head(match, match.start(), text[start : end.start() + 1 if end is not None else start + MAXIMUM_MESSAGE])
 
 
 def _ends(words: bytes) -> tuple[Endpoint | None, Endpoint | None, Endpoint | None, bool | None, Transport]:

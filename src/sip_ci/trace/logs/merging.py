@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -67,26 +68,25 @@ def without_twins(parts: Sequence[Part]) -> int:
     Of two logs of the same message the one closer to the wire is kept. Without this, each message between two
     programs of one log would look like a retransmission.
     """
-    seen: dict[bytes, list[tuple[int, SipMessage]]] = {}
+    seen: dict[bytes, dict[tuple[int, bool | None], deque[SipMessage]]] = {}
     dropped: set[int] = set()
     for number, part in enumerate(parts):
         for message in part.messages:
-            key = message.raw.replace(b"\r\n", b"\n").strip()
-            candidates = seen.setdefault(key, [])
-            twin = next((entry for entry in candidates if entry[0] != number and _other_side(entry[1], message)), None)
-            if twin is None:
-                candidates.append((number, message))
-                continue
-            candidates.remove(twin)
-            dropped.add(id(_farther(twin[1], message)))
+            views = seen.setdefault(message.raw.replace(b"\r\n", b"\n").strip(), {})
+            twins = next((views[view] for view in views if views[view] and _other_side(view, number, message)), None)
+            if twins is None:
+                views.setdefault((number, message.observation.sent), deque()).append(message)
+            else:
+                dropped.add(id(_farther(twins.popleft(), message)))
     for part in parts:
         part.messages[:] = [message for message in part.messages if id(message) not in dropped]
     return len(dropped)
 
 
-def _other_side(first: SipMessage, second: SipMessage) -> bool:
-    sent = (first.observation.sent, second.observation.sent)
-    return sent not in ((True, True), (False, False))
+def _other_side(view: tuple[int, bool | None], number: int, message: SipMessage) -> bool:
+    """Whether what one program saw as sent or received can be what another one saw the other way round."""
+    sent = (view[1], message.observation.sent)
+    return view[0] != number and sent not in ((True, True), (False, False))
 
 
 def _farther(first: SipMessage, second: SipMessage) -> SipMessage:

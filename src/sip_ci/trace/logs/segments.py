@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, declared_length, end_of_counted, headers_end
+from sip_ci.trace.logs.framing import declared_length, end_of_counted, headers_end
 from sip_ci.trace.logs.interface import Head
 from sip_ci.trace.start_line import looks_like_start_line
+
+_MOST_SEGMENTS = 256
+_LONGEST = 1 << 17
+"""More than this, in bytes, or more segments are not waited for: joining costs time each time."""
 
 
 @dataclass(slots=True)
 class _Pending:
     head: Head
     data: bytes
+    segments: int = 0
 
 
 class SegmentJoiner:
@@ -38,11 +43,14 @@ class SegmentJoiner:
             if not looks_like_start_line(data):
                 return
         pending.data += data
+        pending.segments += 1
         while True:
             length = _length(pending.data)
             if length is None:
-                if len(pending.data) < MAXIMUM_MESSAGE:
+                if len(pending.data) < _LONGEST and pending.segments < _MOST_SEGMENTS:
                     self._pending[key] = pending
+                else:
+                    yield replace(pending.head, text=pending.data)
                 return
             yield replace(pending.head, text=pending.data[:length])
             rest = pending.data[length:].lstrip(b"\r\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from sip_ci.trace.logs.anchors import line_start, lines_with
 from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, frame
@@ -59,22 +60,23 @@ class SippErrorsLayout:
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The quoted messages of lines about unexpected ones."""
-        for match in _UNEXPECTED.finditer(text):
+        matches = list(_UNEXPECTED.finditer(text))
+        for match, following in zip_longest(matches, matches[1:]):
             start = line_start(text, match.start())
             if start is None or b"unexpected" not in text[start : match.start()]:
                 continue
-            chunk = text[match.end() : match.end() + MAXIMUM_MESSAGE]
-            end = _QUOTED_END.search(chunk)
+            limit = match.end() + MAXIMUM_MESSAGE if following is None else following.start()
+            end = _QUOTED_END.search(text, match.end(), min(limit, match.end() + MAXIMUM_MESSAGE))
             if end is None:
                 continue
-            framed = frame(chunk[: end.start()], None, tight=False, altered=False)
+            framed = frame(text[match.end() : end.start()], None, tight=False, altered=False)
             yield Head(
                 start,
                 start,
                 find_stamp(text[start : match.start()].replace(b"\t", b" ")),
                 text=framed.raw,
                 fidelity=framed.fidelity,
-                end=match.end() + end.end(),
+                end=end.end(),
             )
 
 

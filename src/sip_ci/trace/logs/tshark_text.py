@@ -52,16 +52,28 @@ class TsharkTextLayout:
     def heads(self, text: LogText) -> Iterator[Head]:
         """The SIP layers of all frames."""
         offset = text.find(_ANCHOR)
+        frame = b""
+        behind = 0
         while offset >= 0:
             following = text.find(_ANCHOR, offset + 1)
             end = len(text) if following < 0 else following
-            head = _head(text, offset, min(end, offset + _LONGEST_MESSAGE))
+            # A frame may hold several messages, and names its addresses once.
+            frame = _frame_lines(text[max(behind, offset - _LONGEST_HEADERS) : offset]) or frame
+            head = _head(text, offset, min(end, offset + _LONGEST_MESSAGE), frame)
             if head is not None:
                 yield head
-            offset = following
+            behind, offset = offset, following
 
 
-def _head(text: LogText, anchor: int, end: int) -> Head | None:
+def _frame_lines(above: bytes) -> bytes:
+    """The lines of the last frame that begins in a text; nothing where none does."""
+    start = -1
+    for match in _FRAME.finditer(above):
+        start = match.start()
+    return above[start:] if start >= 0 else b""
+
+
+def _head(text: LogText, anchor: int, end: int, frame: bytes) -> Head | None:
     layer = line_start(text, anchor)
     if layer is None:
         return None
@@ -70,16 +82,11 @@ def _head(text: LogText, anchor: int, end: int) -> Head | None:
     if match is None:
         return None
     message, behind = _message(text, match, end)
-    before = text[max(0, layer - _LONGEST_HEADERS) : layer]
-    frame = 0
-    for frame_line in _FRAME.finditer(before):
-        frame = frame_line.start()
-    before = before[frame:]
-    addresses, ports = _ADDRESSES.search(before), _PORTS.search(before)
+    addresses, ports = _ADDRESSES.search(frame), _PORTS.search(frame)
     return Head(
-        max(0, layer - len(before)),
+        max(text.rfind(b"Frame ", max(0, layer - len(frame) - 16), layer), 0) if frame else layer,
         first,
-        _stamp(before),
+        _stamp(frame),
         source=_endpoint(addresses, ports, "source"),
         destination=_endpoint(addresses, ports, "destination"),
         transport=_TRANSPORTS.get(ports["protocol"], Transport.UNKNOWN) if ports else Transport.UNKNOWN,
