@@ -18,6 +18,7 @@ from sip_ci.trace.logs.anchors import lines_with
 from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, declared_length, end_of_counted, headers_end
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.restoring import joined, restored
+from sip_ci.trace.logs.spans import with_limits
 from sip_ci.trace.logs.stamps import Stamp, find_stamp
 from sip_ci.trace.observation import Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
@@ -78,16 +79,10 @@ class AudioCodesLayout:
 
 
 def _records(text: LogText) -> Iterator[_Record]:
-    before: tuple[int, re.Match[bytes]] | None = None
-    for start, _ in lines_with(text, b"[S="):
-        match = _RECORD.match(text, start)
-        if match is None:
-            continue
-        if before is not None:
-            yield _record(text, *before, start)
-        before = start, match
-    if before is not None:
-        yield _record(text, *before, len(text))
+    found = ((start, _RECORD.match(text, start)) for start, _ in lines_with(text, b"[S="))
+    records = ((start, match) for start, match in found if match is not None)
+    for start, match, limit in with_limits(records, len(text)):
+        yield _record(text, start, match, limit)
 
 
 def _record(text: LogText, start: int, match: re.Match[bytes], end: int) -> _Record:

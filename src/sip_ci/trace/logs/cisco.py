@@ -16,6 +16,7 @@ from sip_ci.trace.logs.addresses import endpoint, transport_named
 from sip_ci.trace.logs.anchors import lines_with, next_line
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.restoring import restore
+from sip_ci.trace.logs.spans import with_limits
 from sip_ci.trace.logs.stamps import Stamp, find_stamp
 from sip_ci.trace.observation import Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
@@ -56,19 +57,17 @@ class CcsipLayout:
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The lines with `Received:` and `Sent:` behind or below one about the time and the function."""
-        before: tuple[int, re.Match[bytes]] | None = None
-        for start, _ in lines_with(text, b"Received:", b"Sent:"):
-            match = _HEAD.match(text, start)
-            if match is None:
-                continue
+        for start, match, limit in with_limits(_announcements(text), len(text)):
+            yield _head(text, start, match, limit)
+
+
+def _announcements(text: LogText) -> Iterator[tuple[int, re.Match[bytes]]]:
+    for start, _ in lines_with(text, b"Received:", b"Sent:"):
+        match = _HEAD.match(text, start)
+        if match is not None:
             announced = start if _ALONE.fullmatch(match["before"]) is not None else _announced(text, start)
-            if announced is None:
-                continue
-            if before is not None:
-                yield _head(text, *before, announced)
-            before = announced, match
-        if before is not None:
-            yield _head(text, *before, len(text))
+            if announced is not None:
+                yield announced, match
 
 
 def _announced(text: LogText, start: int) -> int | None:

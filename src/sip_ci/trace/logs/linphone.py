@@ -23,6 +23,7 @@ from sip_ci.trace.logs.framing import (
 )
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.restoring import restored
+from sip_ci.trace.logs.spans import with_limits
 from sip_ci.trace.logs.stamps import Stamp, find_stamp
 from sip_ci.trace.observation import Endpoint, Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
@@ -172,18 +173,12 @@ def _messages(pending: _Pending) -> Iterator[Head]:
 
 
 def _records(text: LogText) -> Iterator[_Record]:
-    before: tuple[int, re.Match[bytes]] | None = None
     # The streams whose last record ended between the two bytes of a line end.
     split: set[tuple[bytes, bool]] = set()
-    for start, _ in lines_with(text, b" sent to [", b" new bytes from ["):
-        match = _HEAD.match(text, start)
-        if match is None:
-            continue
-        if before is not None:
-            yield _record(text, *before, start, split)
-        before = start, match
-    if before is not None:
-        yield _record(text, *before, len(text), split)
+    found = ((start, _HEAD.match(text, start)) for start, _ in lines_with(text, b" sent to [", b" new bytes from ["))
+    records = ((start, match) for start, match in found if match is not None)
+    for start, match, limit in with_limits(records, len(text)):
+        yield _record(text, start, match, limit, split)
 
 
 def _record(text: LogText, start: int, match: re.Match[bytes], limit: int, split: set[tuple[bytes, bool]]) -> _Record:

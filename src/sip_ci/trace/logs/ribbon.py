@@ -18,6 +18,7 @@ from sip_ci.trace.logs.anchors import line_start, lines_with, next_line
 from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE, carries_messages, declared_length, find_start, headers_end
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.restoring import joined, restored
+from sip_ci.trace.logs.spans import with_limits
 from sip_ci.trace.logs.stamps import Stamp
 from sip_ci.trace.observation import Endpoint, Fidelity
 from sip_ci.trace.trace import TraceOrigin
@@ -90,16 +91,10 @@ class SbcCoreLayout:
 
 def _records(text: LogText) -> Iterator[_Record]:
     """The records that hold messages, or go on with the record before."""
-    before: tuple[int, re.Match[bytes]] | None = None
-    for start in _starts(text):
-        match = _RECORD.match(text, start)
-        if match is None:
-            continue
-        if before is not None:
-            yield _record(text, *before, start)
-        before = start, match
-    if before is not None:
-        yield _record(text, *before, len(text))
+    found = ((start, _RECORD.match(text, start)) for start in _starts(text))
+    records = ((start, match) for start, match in found if match is not None)
+    for start, match, limit in with_limits(records, len(text)):
+        yield _record(text, start, match, limit)
 
 
 def _starts(text: LogText) -> Iterator[int]:

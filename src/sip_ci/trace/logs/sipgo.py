@@ -14,6 +14,7 @@ from sip_ci.trace.logs.anchors import lines_with, next_line
 from sip_ci.trace.logs.framing import MAXIMUM_MESSAGE
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.restoring import restored
+from sip_ci.trace.logs.spans import with_limits
 from sip_ci.trace.logs.stamps import find_stamp
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.trace import TraceOrigin
@@ -38,16 +39,10 @@ class SipgoLayout:
 
     def heads(self, text: LogText) -> Iterator[Head]:
         """The lines about messages read and written."""
-        before: tuple[int, re.Match[bytes]] | None = None
-        for start, _ in lines_with(text, b" read ", b" write "):
-            match = _HEAD.match(text, start)
-            if match is None:
-                continue
-            if before is not None:
-                yield _head(text, *before, start)
-            before = start, match
-        if before is not None:
-            yield _head(text, *before, len(text))
+        found = ((start, _HEAD.match(text, start)) for start, _ in lines_with(text, b" read ", b" write "))
+        records = ((start, match) for start, match in found if match is not None)
+        for start, match, limit in with_limits(records, len(text)):
+            yield _head(text, start, match, limit)
 
 
 def _head(text: LogText, start: int, match: re.Match[bytes], limit: int) -> Head:
