@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +29,7 @@ FAULTY = (
     "ack-missing", "answer-lacks-media", "bye-rejected", "final-403", "final-404", "final-503", "invite-wrong-password",
     "no-codec-488", "no-common-codec", "no-sdp-answer", "private-sdp", "register-wrong-password", "same-sdp-version",
 )  # fmt: skip
-UNTIMED = {"jssip in a browser", "baresip 1.0"}
+UNTIMED = {"jssip in a browser", "sipML5 in a browser", "baresip 1.0"}
 """What shows no time; faults of these calls that do not need one are shown all the same."""
 
 
@@ -62,6 +61,9 @@ LAYOUTS: dict[str, Callable[[Rendered], bytes]] = {
     "Cisco Unified CM": lambda r: device_logs.cucm(r.call, remote=r.remote, transport=r.transport),
     "Oracle": lambda r: device_logs.oracle(r.call, crlf=False, others=1, local=r.local, remote=r.remote),
     "AudioCodes": lambda r: device_logs.audiocodes(r.call, limit=700, remote=r.remote, transport=r.transport),
+    "sipgo": lambda r: device_logs.sipgo(r.call, local=r.local, remote=r.remote, transport=r.transport),
+    "eXosip": lambda r: device_logs.exosip(r.call, prefix="2026-08-07 {time} sip: ", remote=r.remote),
+    "sipML5 in a browser": lambda r: device_logs.sipml(r.call),
     "Ribbon, DBG": lambda r: device_logs.ribbon_debug(r.call),
     "Ribbon, TRC": lambda r: device_logs.ribbon_trace(r.call, limit=300, local=r.local, remote=r.remote),
 }
