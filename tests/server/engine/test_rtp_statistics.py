@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.rtp import ALICE_MEDIA, BOB_MEDIA, Sent, only_stream, stream
 
-from sip_ci_server.engine.rtp_statistics import extended_sequence, in_order, jitter_of, loss_of, steps_of
+from sip_ci_server.engine.rtp_statistics import extended_sequence, in_order, jitter_of, loss_in, loss_of, steps_of
 from sip_ci_server.engine.streams import Stream
 
 
@@ -49,6 +49,17 @@ def test_jitter_is_that_of_the_sequential_formula(
     ticks = (np.cumsum([first_timestamp] + [ticks for _, ticks in steps]) % 2**32).astype(np.uint32)
     ours = jitter_of(time_ns, ticks, clock, np.zeros(len(ticks), bool))
     assert np.allclose(ours, sequential_jitter(time_ns, ticks, clock), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_jitter_is_exact_to_a_millionth_over_long_streams(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    packets = 20_000
+    delay = random.gamma(2.0, 10.0 ** random.integers(-2, 5) * 1000, packets).astype(np.int64)
+    time_ns = 1_700_000_000 * 10**9 + np.arange(packets) * 20_000_000 + delay
+    ticks = ((int(random.integers(0, 2**32)) + 160 * np.arange(packets)) % 2**32).astype(np.uint32)
+    ours = jitter_of(time_ns, ticks, 8000, np.zeros(packets, bool))
+    assert np.allclose(ours, sequential_jitter(time_ns, ticks, 8000), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("packets", [1, 2, 127, 128, 129, 130, 257, 1000])
@@ -206,6 +217,15 @@ def test_numbers_at_random_cost_no_more_than_linear_time() -> None:
     numbers = np.random.default_rng(1).integers(0, 65_536, 400_000).astype(np.uint16)
     found = loss_of(*extended_sequence(numbers))
     assert found.received <= found.expected
+
+
+@given(st.lists(st.integers(0, 4_000), min_size=0, max_size=100), st.integers(0, 65_535))
+def test_losses_in_order_are_counted_as_all_others_are(steps: list[int], first: int) -> None:
+    numbers = (np.cumsum([first, *steps]) % 65_536).astype(np.uint16)
+    quick, thorough = loss_in(numbers), loss_of(*extended_sequence(numbers))
+    assert quick.runs.tolist() == thorough.runs.tolist()
+    for name in ("received", "expected", "reordered", "duplicates"):
+        assert getattr(quick, name) == getattr(thorough, name)
 
 
 @given(st.lists(st.integers(0, 65_535), min_size=1, max_size=200))

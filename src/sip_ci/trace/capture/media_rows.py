@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,6 +65,9 @@ class MediaRowsBuilder:
         self._waiting = 0
         self._settled: list[MediaTable] = []
         self._spill: MediaSpill | None = None
+        self._worker: ThreadPoolExecutor | None = None
+        """Settles the runs of large captures, one after the other, while the next one is read."""
+        self._running: Future[None] | None = None
 
     def add(self, rows: MediaRows) -> None:
         """Take some rows."""
@@ -74,11 +78,17 @@ class MediaRowsBuilder:
     def batch_ends(self) -> None:
         """Say that all rows up to here have been added: those that come later belong to later packets."""
         if self._waiting >= RUN:
-            self._settle()
+            self._join()
+            if self._worker is None:
+                self._worker = ThreadPoolExecutor(1, thread_name_prefix="media")
+            self._running = self._worker.submit(self._settle, *self._taken())
 
     def table(self, rtcp: tuple[RtcpDatagram, ...]) -> MediaTable:
         """Everything that was added, in the order of capture."""
-        self._settle()
+        self._join()
+        if self._worker is not None:
+            self._worker.shutdown()
+        self._settle(*self._taken())
         rtcp = tuple(item for item in rtcp if not (_is_service(item.source) or _is_service(item.destination)))
         endpoints = tuple(self._endpoints)
         if self._spill is not None:
@@ -98,19 +108,27 @@ class MediaRowsBuilder:
         }
         return MediaTable(endpoints=endpoints, rtcp=rtcp, **columns)
 
-    def _settle(self) -> None:
-        """Decide what of the waiting rows is media, and put them in order.
+    def _join(self) -> None:
+        """Wait for the run that is being settled."""
+        if self._running is not None:
+            self._running.result()
+            self._running = None
+
+    def _taken(self) -> tuple[list[MediaRows], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """The waiting rows, and which endpoints are those of UDPTL and of other services."""
+        parts, self._parts, self._waiting = self._parts, [], 0
+        ports = np.fromiter((endpoint.port for endpoint in self._endpoints), np.int64, len(self._endpoints))
+        return parts, np.isin(ports, list(self._fax_ports())), (ports > 0) & (ports < _FIRST_USER_PORT)
+
+    def _settle(self, parts: list[MediaRows], fax: npt.NDArray[np.bool_], service: npt.NDArray[np.bool_]) -> None:
+        """Decide what of some rows is media, and put them in order.
 
         UDPTL cannot be told by its bytes (ITU-T T.38 Annex D): what is nothing else and goes to or from a port that a
         session description gives to UDPTL is that. Other unknown payloads are left out, and so is what only looks
         like media on the ports of other services.
         """
-        parts, self._parts, self._waiting = self._parts, [], 0
         if not parts:
             return
-        ports = np.fromiter((endpoint.port for endpoint in self._endpoints), np.int64, len(self._endpoints))
-        fax = np.isin(ports, list(self._fax_ports()))
-        service = (ports > 0) & (ports < _FIRST_USER_PORT)
         parts = [self._keep(part, fax, service) for part in parts]
         columns: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in parts]).astype(kind, copy=False)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 _ALIKE = 8
 """Records of one length in a row after which more of them are looked for all at once."""
+_AT_ONCE = 64
+"""Records that are walked over between two looks at whether they are alike."""
 _FIRST_GUESS = 64
 
 
@@ -26,33 +28,29 @@ def record_offsets(
     length_of = struct.Struct(order + "I").unpack_from
     kind = np.dtype(order + "u4")
     parts: list[npt.NDArray[np.int64]] = []
-    offsets: list[int] = []
-    append = offsets.append
-    last = size - header
-    before = -1
-    alike = 0
-    while position <= last:
-        length = length_of(data, position + length_at)[0]
-        following = position + header + length
-        if following > size:
+    # The loop steps from one length to the next, and does nothing else: it is what limits reading most.
+    where = position + length_at
+    last = size - header + length_at
+    while where <= last:
+        places: list[int] = []
+        append = places.append
+        for _ in range(_AT_ONCE):
+            if where > last:
+                break
+            append(where)
+            where += header + length_of(data, where)[0]
+        if where > size + length_at:
+            where = places.pop()
+            parts.append(np.array(places, np.int64))
             break
-        append(position)
-        position = following
-        if length != before:
-            before = length
-            alike = 0
-            continue
-        alike += 1
-        if alike >= _ALIKE:
-            alike = 0
-            count = _same_lengths(data, position, size, kind, length_at, length, header + length)
-            if count:
-                parts.append(np.array(offsets, np.int64))
-                parts.append(position + np.arange(count, dtype=np.int64) * (header + length))
-                offsets.clear()
-                position += count * (header + length)
-    parts.append(np.array(offsets, np.int64))
-    return (np.concatenate(parts) if len(parts) > 1 else parts[0]), position
+        parts.append(np.array(places, np.int64))
+        stride = where - places[-1]
+        if len(places) == _AT_ONCE and places[-1] - places[-_ALIKE] == (_ALIKE - 1) * stride:
+            count = _same_lengths(data, where - length_at, size, kind, length_at, stride - header, stride)
+            parts.append(where + np.arange(count, dtype=np.int64) * stride)
+            where += count * stride
+    offsets = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return offsets - length_at, where - length_at
 
 
 def block_offsets(
