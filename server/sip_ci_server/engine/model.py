@@ -17,6 +17,7 @@ from sip_ci_server.engine.observability import Observability
 from sip_ci_server.engine.offer_answer import Round, SessionDescriptions, rounds_of
 from sip_ci_server.engine.registrations import Registration, build_registrations
 from sip_ci_server.engine.repetition import Repetitions, fold_repetitions
+from sip_ci_server.engine.sessions import Sessions, build_sessions
 from sip_ci_server.engine.streams import Stream, behaves_like_rtp, build_streams
 from sip_ci_server.engine.transactions import Transaction, Transactions, build_transactions
 
@@ -44,6 +45,8 @@ class Model:
     sessions: list[MediaSession]
     repetitions: Repetitions
     """The calls of the trace that are not in the model, because others stand for them."""
+    joined: Sessions
+    """The calls that B2BUAs and transfers made of one another."""
     _answering: set[Endpoint | None] | None = None
     _by_user: dict[str, list[Attempt]] | None = None
     _suspects: set[int] | None = None
@@ -55,6 +58,7 @@ class Model:
     _owners: dict[int, list[MediaSession]] | None = None
     _media_hosts: set[str] | None = None
     _unclaimed: list[Stream] | None = None
+    _round_trips: dict[tuple[str, str], float] | None = None
 
     @property
     def legs(self) -> list[Leg]:
@@ -91,6 +95,23 @@ class Model:
             for transaction in self.transactions:
                 self._by_call.setdefault(transaction.call_id, []).append(transaction)
         return self._by_call.get(call_id, [])
+
+    def round_trip(self, transaction: Transaction) -> float:
+        """The shortest time in seconds in which the element that a request was sent to answered any other on this path.
+
+        0.0 where it answered no other.
+        """
+        if self._round_trips is None:
+            self._round_trips = {}
+            for other in self.transactions:
+                if not other.responses or other.method == "INVITE":
+                    continue
+                sent, answered = other.time, other.responses[0].observation.time
+                if sent is not None and answered is not None and answered >= sent:
+                    path = (other.source_node, other.destination_node)
+                    shortest = self._round_trips.get(path, answered - sent)
+                    self._round_trips[path] = min(shortest, answered - sent)
+        return self._round_trips.get((transaction.source_node, transaction.destination_node), 0.0)
 
     def answering(self, size: int) -> set[Endpoint | None]:
         """The endpoints that answered a request of at most `size` bytes."""
@@ -225,5 +246,5 @@ def build_model(trace: Trace) -> Model:
     return Model(
         trace, messages, message_copies + media_copies, nodes, seen, transactions, dialogs,
         build_attempts(transactions), build_registrations(transactions), descriptions, rounds, streams, sessions,
-        repetitions,
+        repetitions, build_sessions(dialogs.calls, transactions, descriptions),
     )  # fmt: skip
