@@ -45,5 +45,8 @@ class Limits:
     icmp_errors: int = 20_000
     host_pairs: int = 200_000
     rtcp_datagrams: int = 200_000
+    rtcp_bytes: int = 64 * MIB
+    endpoints: int = 500_000
+    """Pairs of host and port that are told apart."""
     interfaces: int = 10_000
     """Interface descriptions of a pcapng file."""

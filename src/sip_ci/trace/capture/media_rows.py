@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sip_ci.trace.capture.endpoints import EndpointTable
+from sip_ci.trace.capture.endpoints import BEYOND, EndpointTable
 from sip_ci.trace.media_spill import STREAMS, MediaSpill
 from sip_ci.trace.media_table import MediaKind, MediaTable, RtcpDatagram
 from sip_ci.trace.notice_log import NoticeLog
@@ -58,6 +58,7 @@ class MediaRowsBuilder:
 
     def __init__(self, endpoints: EndpointTable, fax_ports: Callable[[], set[int]], notices: NoticeLog) -> None:
         """`fax_ports` gives the ports that the session descriptions so far give to UDPTL."""
+        self._addresses = endpoints
         self._endpoints = endpoints.endpoints
         self._fax_ports = fax_ports
         self._notices = notices
@@ -118,7 +119,11 @@ class MediaRowsBuilder:
         """The waiting rows, and which endpoints are those of UDPTL and of other services."""
         parts, self._parts, self._waiting = self._parts, [], 0
         ports = np.fromiter((endpoint.port for endpoint in self._endpoints), np.int64, len(self._endpoints))
-        return parts, np.isin(ports, list(self._fax_ports())), (ports > 0) & (ports < _FIRST_USER_PORT)
+        service = (ports > 0) & (ports < _FIRST_USER_PORT)
+        if self._addresses.full:
+            # Streams of many senders would pass for one.
+            service[self._addresses.number(BEYOND)] = True
+        return parts, np.isin(ports, list(self._fax_ports())), service
 
     def _settle(self, parts: list[MediaRows], fax: npt.NDArray[np.bool_], service: npt.NDArray[np.bool_]) -> None:
         """Decide what of some rows is media, and put them in order.

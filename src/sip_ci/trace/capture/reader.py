@@ -87,11 +87,12 @@ class CaptureReader:
         self._keys = keys if keys is not None else KeyLog()
         self._limits = limits
         self._notices = notices
-        self._endpoints = EndpointTable()
+        self._endpoints = EndpointTable(limits.endpoints)
         self._messages = MessageTable(self._endpoints.endpoints)
         self._media = MediaRowsBuilder(self._endpoints, self._fax_ports, notices)
         self._plain_rtp = PlainRtp(self._endpoints)
         self._rtcp: list[RtcpDatagram] = []
+        self._rtcp_bytes = 0
         self._facts = FactsBuilder(limits, notices)
         self._tcp = TcpReassembler(self._stream_message, self._endpoints.endpoints, limits, notices, self._keys)
         self._dtls = DtlsHandshakes(self._endpoints.endpoints, limits, notices)
@@ -130,6 +131,10 @@ class CaptureReader:
 
     def trace(self, name: str, format_name: str, dropped: int) -> Trace:
         """The result."""
+        if self._endpoints.full:
+            self._notices.add(
+                NoticeKind.LIMIT, f"There are more than {self._limits.endpoints} addresses; the others count as one"
+            )
         self._decrypt()
         self._messages.sort()
         tls = tuple(self._tcp.tls.results())
@@ -230,9 +235,13 @@ class CaptureReader:
         )  # fmt: skip
 
     def _rtcp_datagram(self, time_ns: int, frame: int, source: int, destination: int, data: bytes) -> None:
-        if len(self._rtcp) >= self._limits.rtcp_datagrams:
+        self._rtcp_bytes += len(data)
+        if len(self._rtcp) >= self._limits.rtcp_datagrams or self._rtcp_bytes > self._limits.rtcp_bytes:
             self._notices.add(
-                NoticeKind.LIMIT, f"There are more than {self._limits.rtcp_datagrams} RTCP datagrams", frame=frame
+                NoticeKind.LIMIT,
+                f"There are more than {self._limits.rtcp_datagrams} RTCP datagrams or {self._limits.rtcp_bytes} bytes"
+                " of them; the others were not kept",
+                frame=frame,
             )
             return
         endpoints = self._endpoints.endpoints
