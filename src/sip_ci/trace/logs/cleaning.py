@@ -18,6 +18,7 @@ _ESCAPED_MESSAGE = re.compile(
     rb"SIP/2\.0(?: [1-6][0-9]{2} [^\r\n#\\]{0,128})?(?:(?:#015)?#012|(?:\\\\?r)?\\\\?n)[A-Za-z]"
 )
 """A start line and a header on one line: the log daemon (rsyslog) or a JSON encoder escaped the line ends."""
+_OCTAL_MESSAGE = re.compile(rb"SIP/2\.0(?: [1-6][0-9]{2} [^\r\n#]{0,128})?(?:#015)?#012[A-Za-z]")
 _OCTAL_LINE_END = re.compile(rb"#015#012|#012")
 _BACKSLASH_LINE_END = re.compile(rb"\\\\?r\\\\?n|\\\\?n")
 _DECODED_JSON = (b'"layers"', b'"sip.')
@@ -91,6 +92,9 @@ def clean(data: LogText) -> list[CleanText]:
         text, altered = _ANSI.sub(b"", text), True
     if text.find(b"&lt;sip") >= 0:
         text, altered = _HTML.sub(lambda match: _HTML_CHARACTERS[match[0]], text), True
+    if text.find(b"#012") >= 0 and _OCTAL_MESSAGE.search(text) is not None:
+        # A log daemon put each message on one line, behind its own label, which says the time and the program.
+        return [_resolved(CleanText(text, altered))]
     parts = without_labels(text)
     if parts is not None:
         outputs: list[CleanText] = []

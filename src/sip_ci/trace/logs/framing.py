@@ -15,7 +15,7 @@ _END_OF_HEADERS = re.compile(rb"\n\r?\n")
 _CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _CONTENT_TYPE = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 _HEADER = re.compile(rb"[ \t]*[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,63}[ \t]*:")
-_RULER = re.compile(rb"[ \t]*(?:-{20,}[ \t]*)?\r?\n")
+_RULER = re.compile(rb"(?:[ \t]*|[^\r\n]{1,128}?[ \t]{1,8}(?=-))(?:-{20,}[ \t]*)?\r?\n")
 _VERSION = rb"SIP/[0-9]{1,3}\.[0-9]{1,3}"
 _LINE_END = rb"[ \t]{0,8}\r?(?:\n|\Z)"
 _PREFIXED_START = re.compile(
