@@ -147,9 +147,16 @@ class TlsConnections:
         """Bytes of a direction are missing."""
         connection = self._current.get(frozenset(key))
         reader = connection.readers.get(key) if connection is not None else None
-        if reader is not None:
-            reader.gap()
-            reader.side.gap = True
+        if connection is None or reader is None:
+            return
+        known = reader.side.gap
+        reader.gap()
+        if connection.wanted and not known:
+            self._notices.add(
+                NoticeKind.DECRYPTION,
+                "Bytes of TLS connections whose secrets are known are not in the capture; what follows was not decrypted",
+            )
+        reader.side.gap = True
 
     def ended(self, key: Key, mark: Mark, *, reset: bool) -> None:
         """A FIN or RST was seen."""

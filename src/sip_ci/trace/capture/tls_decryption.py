@@ -8,9 +8,11 @@ command line. What it decrypts goes through the same framers as a plain stream.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -98,9 +100,11 @@ def _decrypt(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # The user's preferences and plug-ins have no say in it.
+            # A group of its own, so that it ends with everything that it may have started.
+            start_new_session=True,
             env={"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", "LC_ALL": "C"},
         )
-        timer = threading.Timer(limits.tls_seconds, process.kill)
+        timer = threading.Timer(limits.tls_seconds, _kill, (process,))
         timer.start()
         assert process.stdout is not None
         finished = False
@@ -109,7 +113,7 @@ def _decrypt(
         finally:
             timer.cancel()
             if not (finished and _ends(process)):
-                process.kill()
+                _kill(process)
             process.wait()
             process.stdout.close()
         inside.finish()
@@ -118,6 +122,11 @@ def _decrypt(
                 NoticeKind.DECRYPTION,
                 f"tshark did not decrypt all TLS connections: it failed, or took more than {limits.tls_seconds:g} s",
             )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _ends(process: subprocess.Popen[bytes]) -> bool:
@@ -131,7 +140,12 @@ def _ends(process: subprocess.Popen[bytes]) -> bool:
 
 def _take(output: IO[bytes], sources: list[tuple[TrackedConnection, KeptSegment]], inside: _Inside) -> bool:
     """Feed what tshark prints to the framers; whether all of it was understood."""
+    # Two digits for each byte that went in, and some for each packet: what prints more is not to be trusted.
+    left = 4 * sum(len(segment.data) for _, segment in sources) + 64 * len(sources)
     while line := output.readline(_LONGEST_LINE):
+        left -= len(line)
+        if left < 0:
+            return False
         number, _, records = line.rstrip(b"\n").partition(b"\t")
         if not line.endswith(b"\n") or not number.isdigit() or not 0 < int(number) <= len(sources):
             return False
