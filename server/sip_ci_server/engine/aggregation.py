@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sip_ci.findings import Severity
 from sip_ci.service.wire import WireFinding
 from sip_ci_server.engine.causes import cause_tables
-from sip_ci_server.engine.checks.registry import Check, Found
 from sip_ci_server.engine.evidence import evidence_of
+from sip_ci_server.engine.instances import Instance, fingerprint_of
 from sip_ci_server.engine.knowledge.texts import text_of
+from sip_ci_server.engine.linking import Links, link
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.platforms import platforms_in, recommendation_for
 
 EXAMPLE_CALLS = 5
 MAXIMUM_EVIDENCE = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One answer of one check."""
-
-    check: Check
-    found: Found
-
-    @property
-    def severity(self) -> Severity:
-        """The check's severity, or the lower one that the instance asks for."""
-        wanted = self.found.severity
-        return wanted if wanted is not None and wanted.rank > self.check.severity.rank else self.check.severity
 
 
 def aggregate(instances: list[Instance], model: Model) -> list[WireFinding]:
@@ -39,18 +24,9 @@ def aggregate(instances: list[Instance], model: Model) -> list[WireFinding]:
     groups: dict[str, list[Instance]] = defaultdict(list)
     for instance in kept:
         groups[fingerprint_of(instance)].append(instance)
-    calls_of_check: dict[str, list[tuple[str, set[str]]]] = defaultdict(list)
-    for fingerprint, members in groups.items():
-        calls = {call for member in members for call in member.found.calls}
-        calls_of_check[members[0].check.id].append((fingerprint, calls))
+    links = link(groups, model)
     present = platforms_in(model.messages)
-    return [_finding(fingerprint, members, calls_of_check, present, model) for fingerprint, members in groups.items()]
-
-
-def fingerprint_of(instance: Instance) -> str:
-    """The identity of a fault: the check and its stable key, never a Call-ID, tag, address, port or time."""
-    text = "\x1f".join((instance.check.id, *instance.found.key))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+    return [_finding(fingerprint, members, links, present, model) for fingerprint, members in groups.items()]
 
 
 def _without_twins(instances: list[Instance]) -> list[Instance]:
@@ -61,7 +37,7 @@ def _without_twins(instances: list[Instance]) -> list[Instance]:
             place = (instance.check.id, call)
             worst[place] = min(worst.get(place, instance.severity.rank), instance.severity.rank)
 
-    same_fault = cause_tables().same_fault
+    same_fault = cause_tables().expanded({instance.check.id for instance in instances}).same_fault
 
     def has_twin(instance: Instance) -> bool:
         limit = instance.severity.rank + 1
@@ -72,47 +48,74 @@ def _without_twins(instances: list[Instance]) -> list[Instance]:
 
 
 def _finding(
-    fingerprint: str,
-    members: list[Instance],
-    calls_of_check: dict[str, list[tuple[str, set[str]]]],
-    present: tuple[str, ...],
-    model: Model,
+    fingerprint: str, members: list[Instance], links: Links, present: tuple[str, ...], model: Model
 ) -> WireFinding:
     # The worst instance speaks for all; among equals the first.
     leader = min(members, key=lambda member: member.severity.rank)
     check, found = leader.check, leader.found
     calls = list(dict.fromkeys(call for member in members for call in member.found.calls))
     text = text_of(check.id)
-    detail = f"{found.detail.strip()} {text.impact.strip()}"
-    affected = len(calls) if check.subject is Model else model.repetitions.weight_of(calls)
-    occurrences = sum(_occurrences(member, model) for member in members)
-    if affected > 1 and model.calls_total:
-        detail += f" Seen in {affected} of {max(model.calls_total, affected)} calls."
-    elif occurrences > 1:
-        detail += f" Seen {occurrences} times."
-    causes = [
-        cause
-        for name in cause_tables().effects.get(check.id, ())
-        for cause, cause_calls in calls_of_check.get(name, ())
-        if not calls or not cause_calls or cause_calls & set(calls)
-    ]
+    severity = links.raised.get(fingerprint, leader.severity)
+    extent = _extent(members, calls, model)
+    detail = f"{found.detail.strip()} {text.impact.strip()}{extent.words}"
+    if severity is not leader.severity:
+        detail += f" Rated {severity} and not {leader.severity}, for what it led to."
     examples = [leader, *(member for member in members if member is not leader)][:3]
     evidence = [evidence_of(proof) for member in examples for proof in member.found.evidence][:MAXIMUM_EVIDENCE]
     return WireFinding(
-        severity=leader.severity,
+        severity=severity,
         category=check.category,
-        title=_title(check, found),
+        title=check.title.format_map(found.values),
         detail=detail,
         recommendation=recommendation_for(text, present),
         check=check.id,
         confidence=found.confidence or check.confidence,
         rfc=check.rfc,
-        occurrences=occurrences,
+        occurrences=extent.occurrences,
         fingerprint=fingerprint,
         calls=tuple([*found.calls, *(call for call in calls if call not in found.calls)][:EXAMPLE_CALLS]),
+        calls_affected=extent.calls,
+        share=extent.share,
         evidence=tuple(evidence),
-        causes=tuple(dict.fromkeys(causes)),
+        causes=links.causes.get(fingerprint, ()),
+        root=fingerprint not in links.effects,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How far a fault reaches."""
+
+    occurrences: int
+    calls: int
+    """Calls (Call-IDs) that it was seen in."""
+    share: float | None
+    """Their share of the calls of the trace, from 0 to 1; None where they are no calls."""
+    words: str
+
+
+def _extent(members: list[Instance], calls: list[str], model: Model) -> _Extent:
+    judged_together = members[0].check.subject is Model
+    weigh = len if judged_together else model.repetitions.weight_of
+    affected = weigh(calls)
+    occurrences = sum(_occurrences(member, model) for member in members)
+    dialled = weigh([call for call in calls if call in model.dialogs.calls])
+    total = model.calls_total
+    share = dialled / total if dialled and dialled == affected and dialled <= total else None
+    words = ""
+    if affected > 1 and share is not None:
+        words = f" Seen in {affected:,} of {total:,} calls ({percent(share)})."
+    elif affected > 1 or occurrences > 1:
+        words = f" Seen {max(affected, occurrences):,} times."
+    return _Extent(occurrences, affected, share, words)
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 for people: whole percents, and more of them where it is small."""
+    hundredths = share * 100
+    if 0 < hundredths < 1:
+        return "under 1 %"
+    return "over 99 %" if 99 < hundredths < 100 else f"{hundredths:.0f} %"
 
 
 def _occurrences(instance: Instance, model: Model) -> int:
@@ -121,7 +124,3 @@ def _occurrences(instance: Instance, model: Model) -> int:
         # It was judged by all calls together, and names some of them.
         return 1
     return max(model.repetitions.weight(call) for call in instance.found.calls or ("",))
-
-
-def _title(check: Check, found: Found) -> str:
-    return check.title.format_map(found.values)

@@ -18,8 +18,9 @@ from sip_ci.service.wire import (
 )
 from sip_ci.trace.notice_summary import summarise_notices
 from sip_ci.trace.trace import Trace
-from sip_ci_server.engine.aggregation import Instance, aggregate
+from sip_ci_server.engine.aggregation import aggregate
 from sip_ci_server.engine.checks.registry import Check, Found, NotCheckable, all_checks, run_check
+from sip_ci_server.engine.instances import Instance
 from sip_ci_server.engine.issues import judge_issue, relevance
 from sip_ci_server.engine.ladders import ladders_for
 from sip_ci_server.engine.measurements import measure

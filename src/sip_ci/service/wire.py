@@ -71,8 +71,13 @@ class WireFinding(WireModel):
     occurrences: int = 1
     fingerprint: str = ""
     calls: tuple[str, ...] = ()
+    calls_affected: int = Field(default=0, description="How many calls the fault was seen in; `calls` names the first.")
+    share: float | None = Field(default=None, description="Their share of the calls of the trace, from 0 to 1.")
     evidence: tuple[WireEvidence, ...] = ()
-    causes: tuple[str, ...] = ()
+    causes: tuple[str, ...] = Field(default=(), description="Fingerprints of the findings that caused this one.")
+    root: bool = Field(
+        default=True, description="False for the effect of other findings, which stand for it wherever it was seen."
+    )
     source: FindingSource = FindingSource.ENGINE
 
 

@@ -8,8 +8,9 @@ from tests.support.calls import Ladder
 
 from sip_ci.findings import Confidence, Severity
 from sip_ci.service.wire import WireFinding
-from sip_ci_server.engine.aggregation import EXAMPLE_CALLS, MAXIMUM_EVIDENCE, Instance, aggregate, fingerprint_of
+from sip_ci_server.engine.aggregation import EXAMPLE_CALLS, MAXIMUM_EVIDENCE, aggregate
 from sip_ci_server.engine.checks.registry import Found, all_checks, at
+from sip_ci_server.engine.instances import Instance, fingerprint_of
 
 
 def _instance(check: str, *calls: str, key: tuple[str, ...] = (), severity: Severity | None = None) -> Instance:

@@ -86,6 +86,8 @@ class Found:
     severity: Severity | None = None
     """Lower than the check's, or None."""
     confidence: Confidence | None = None
+    hosts: tuple[str, ...] = ()
+    """The hosts that it is about, where it belongs to no call: a connection that was refused, a name that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

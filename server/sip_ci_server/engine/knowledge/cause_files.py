@@ -19,7 +19,18 @@ class CauseFile(BaseModel):
         description="By check: the more specific checks that tell the same fault better in the same call.",
     )
     effects: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="By check: the checks whose findings in the same call are its causes."
+        default_factory=dict,
+        description="By check: the checks whose findings in the same call, or in another call of the same session, are"
+        " its causes.",
+    )
+    effects_of_further_legs: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="By check: the checks whose findings in a call that a B2BUA made of this one are its causes.",
+    )
+    effects_for_user: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="By check: the checks whose earlier findings about the user who calls or is called are its causes,"
+        " whatever call they were in.",
     )
 
 
