@@ -33,8 +33,8 @@ def make_identity(folder: Path, name: str = "sip.example.com") -> Identity:
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     subprocess.run(
         [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
-            "-keyout", str(key), "-out", str(certificate), "-subj", f"/CN={name}",
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "1", "-keyout", str(key), "-out", str(certificate), "-subj", f"/CN={name}",
             "-addext", f"subjectAltName=DNS:{name},URI:sip:{name}",
         ],
         check=True, capture_output=True, timeout=30,

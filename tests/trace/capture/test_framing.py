@@ -81,9 +81,28 @@ def test_noise_in_front_is_skipped(noise: bytes) -> None:
     assert Recorder(patient=True).feed(noise, ONE + TWO).messages == [ONE, TWO]
 
 
-def test_content_length_too_small_resynchronises() -> None:
-    message = sip_request(body=b"v=0\r\ns=-\r\n", content_length=3)
-    assert Recorder().feed(message + TWO).messages[-1] == TWO
+@pytest.mark.parametrize("size", [1, 7, 5000])
+@pytest.mark.parametrize("length", [3, 0])
+def test_content_length_too_small_resynchronises_and_is_told(length: int, size: int) -> None:
+    stream = sip_request(body=b"v=0\r\ns=-\r\n", content_length=length) + TWO + TWO
+    recorder = Recorder().feed(*(stream[place : place + size] for place in range(0, len(stream), size)))
+    assert recorder.messages[1:] == [TWO, TWO]
+    (notice,) = recorder.notices.notices()
+    assert (notice.kind, notice.count) == (NoticeKind.SKIPPED_BYTES, 1)
+
+
+def test_content_length_too_large_takes_what_follows_and_goes_on() -> None:
+    recorder = Recorder().feed(sip_request(body=b"v=0\r\n", content_length=5 + 40) + TWO + ONE)
+    assert recorder.messages[-1] == ONE
+    assert recorder.notices.notices()[0].kind is NoticeKind.SKIPPED_BYTES
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_nothing_is_told_of_streams_that_are_well(size: int) -> None:
+    stream = b"\r\n\r\n" + ONE + b"\r\n\r\n" + TWO + b"\r\n" + ONE
+    recorder = Recorder().feed(*(stream[place : place + size] for place in range(0, len(stream), size)))
+    assert recorder.messages == [ONE, TWO, ONE]
+    assert recorder.notices.notices() == ()
 
 
 def test_a_gap_drops_the_unfinished_start_and_keeps_the_unfinished_body() -> None:

@@ -210,3 +210,33 @@ def test_shuffled_lossless_streams_come_out_whole() -> None:
         rest = frames[1:]
         generator.shuffle(rest)
         assert raws(read([frames[0], *rest])) == [INVITE, BYE] * 5
+
+
+def test_of_two_versions_of_a_byte_the_first_counts() -> None:
+    short, long = (ethernet(tcp_packet(ALICE, BOB, START, b"X" * size)) for size in (100, 200))
+    first, *rest = segments(INVITE + BYE, 100)
+    assert raws(read([first, short, *rest])) == [INVITE, BYE]
+    assert raws(read([first, rest[0], long, *rest])) == [INVITE, BYE]
+
+
+@pytest.mark.parametrize("copies", [1, 2, 3])
+def test_data_in_a_syn(copies: int) -> None:
+    syn = ethernet(tcp_packet(ALICE, BOB, START, BYE, SYN))
+    assert raws(read([syn] * copies + segments(INVITE, 100, START + 1 + len(BYE)))) == [BYE, INVITE]
+
+
+def test_probes_of_tcps_keep_alive() -> None:
+    probe = ethernet(tcp_packet(ALICE, BOB, START - 1, b"\0"))
+    assert raws(read([probe, *segments(BYE, 5000)])) == [BYE]
+    later = ethernet(tcp_packet(ALICE, BOB, START + len(BYE) - 1, b"\0"))
+    assert raws(read([*segments(BYE, 5000), later, later, *segments(INVITE, 5000, START + len(BYE))])) == [BYE, INVITE]
+
+
+@pytest.mark.parametrize("flag", [FIN, RST])
+def test_an_end_inside_a_message(flag: int) -> None:
+    whole = segments(INVITE, 100)
+    end = ethernet(tcp_packet(ALICE, BOB, START + 100 * (len(whole) - 1), flags=flag | ACK))
+    again = [ethernet(tcp_packet(ALICE, BOB, 77, flags=SYN)), *segments(BYE, 100, 78)]
+    trace = read([*whole[:-1], end, *again])
+    assert [message.fidelity for message in trace.messages] == [Fidelity.TRUNCATED, Fidelity.EXACT]
+    assert INVITE.startswith(trace.messages[0].raw)

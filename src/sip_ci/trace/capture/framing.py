@@ -62,7 +62,7 @@ class StreamFramer:
     """One direction of one connection."""
 
     __slots__ = (
-        "_aligned", "_buffer", "_emit", "_end", "_limits", "_listener", "_lost", "_marks", "_needed", "_notices",
+        "_aligned", "_buffer", "_emit", "_end", "_in_http_head", "_limits", "_listener", "_lost", "_marks", "_needed", "_notices",
         "_patient", "_scanned", "_searched", "_start", "_websocket", "kind", "wants",
     )  # fmt: skip
 
@@ -93,6 +93,8 @@ class StreamFramer:
         """Bytes of noise searched for a first start line."""
         self._aligned = False
         """Whether the buffer begins right behind a message, so that what is there must be one too."""
+        self._in_http_head = False
+        """Whether the buffer begins with an HTTP message whose head is not complete yet."""
         self._lost = False
         """Whether the place of the next WebSocket frame is not known."""
         self._websocket: WebSocketDecoder | None = None
@@ -120,7 +122,8 @@ class StreamFramer:
         if kind is StreamKind.WEBSOCKET:
             self._deframe()
         elif kind in (StreamKind.SIP, StreamKind.UNKNOWN):
-            self._frame()
+            if not self._in_http_head:
+                self._frame()
         elif kind is StreamKind.HEP:
             self._mirrored()
         elif kind is StreamKind.TLS:
@@ -178,6 +181,7 @@ class StreamFramer:
             self.kind = StreamKind.TLS
         elif (http := _HTTP.match(self._buffer)) is not None:
             end = _HEADERS_END.search(self._buffer, 0, _PATIENCE)
+            self._in_http_head = end is None
             if end is None:
                 if len(self._buffer) >= _PATIENCE:
                     self.kind = StreamKind.OTHER

@@ -154,7 +154,7 @@ class TlsConnections:
         if connection.wanted and not known:
             self._notices.add(
                 NoticeKind.DECRYPTION,
-                "Bytes of TLS connections whose secrets are known are not in the capture; what follows was not decrypted",
+                "Bytes of TLS connections whose secrets are known are missing; what follows was not decrypted",
             )
         reader.side.gap = True
 
