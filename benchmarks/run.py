@@ -5,6 +5,8 @@ Usage: python benchmarks/run.py [--runs N] [--only NAME]
 
 The case log-100mb has no counterpart in tshark: it tells how fast the messages of a PBX's log are found.
 
+The case of 10 GB (`--only rtp-10gb`) runs only when it is named; it needs 12 GB of free disk.
+
 Prints the median wall time, the peak memory of all processes together, and the ratio to tshark.
 """
 
@@ -106,7 +108,7 @@ def main() -> None:
     """Make the inputs, run both programs, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=("calls-10", "calls-20000", "rtp-1000000", "log-100mb"))
+    parser.add_argument("--only", choices=("calls-10", "calls-20000", "rtp-1000000", "log-100mb", "rtp-10gb"))
     options = parser.parse_args()
     tshark, sip_ci = shutil.which("tshark"), shutil.which("sip-ci")
     if tshark is None or sip_ci is None:
@@ -139,6 +141,21 @@ def main() -> None:
             path.unlink()
         if options.only in (None, "log-100mb"):
             _log_case(sip_ci, directory, options.runs)
+        if options.only == "rtp-10gb":
+            _large_case(sip_ci, directory)
+
+
+def _large_case(sip_ci: str, directory: Path) -> None:
+    """The whole command on RTP of 2.5 and of 10 GB, once each; memory is watched in the same run."""
+    for packets in (11_000_000, 45_000_000):
+        path = directory / "large.pcap"
+        write_media(path, 2000, packets)
+        size = path.stat().st_size
+        started = time.perf_counter()
+        peak = _peak([sip_ci, "analyze", path.name, "--fail-on", "never", "--output", "json=report.json"], directory)
+        elapsed = time.perf_counter() - started
+        print(f"rtp-{packets:<10} {size / 1e6:7.1f} {elapsed:9.2f} {'':16} {peak / 1e6:10.0f}", flush=True)
+        path.unlink()
 
 
 def _log_case(sip_ci: str, directory: Path, runs: int) -> None:

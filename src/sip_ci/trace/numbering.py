@@ -13,6 +13,8 @@ Numbers = npt.NDArray[np.int32]
 _SMALLEST = 1 << 12
 _AT_ONCE = 1 << 12
 """Elements that are taken one at a time before the rest of a column is looked up again."""
+_STRETCH = 1 << 15
+"""Elements of a column that are looked up together."""
 _ROOM = 4
 """Slots for each number at least, so that few of them are shared."""
 
@@ -50,6 +52,17 @@ class PairNumbers:
 
     def numbers(self, first: Keys, second: Keys) -> Numbers:
         """The number of each pair; new pairs get the next ones."""
+        found = np.empty(len(first), np.int32)
+        start = 0
+        # The first stretch is short, for all of its pairs may be new; all are so short that they stay in the cache.
+        size = _STRETCH if self._count else _AT_ONCE
+        while start < len(first):
+            stretch = slice(start, start + size)
+            found[stretch] = self._numbers(first[stretch], second[stretch])
+            start, size = start + size, _STRETCH
+        return found
+
+    def _numbers(self, first: Keys, second: Keys) -> Numbers:
         found, new = self._found(first, second)
         taken = _AT_ONCE
         while len(new):
@@ -62,7 +75,11 @@ class PairNumbers:
 
     def known(self, first: Keys, second: Keys) -> Numbers:
         """The number of each pair that has one, -1 for the others."""
-        return self._found(first, second)[0]
+        found = np.empty(len(first), np.int32)
+        for start in range(0, len(first), _STRETCH):
+            stretch = slice(start, start + _STRETCH)
+            found[stretch] = self._found(first[stretch], second[stretch])[0]
+        return found
 
     def _found(self, first: Keys, second: Keys) -> tuple[Numbers, npt.NDArray[np.int64]]:
         """The number of each pair, -1 for those without, and the places of these."""
