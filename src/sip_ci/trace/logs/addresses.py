@@ -5,6 +5,7 @@ from __future__ import annotations
 from sip_ci.trace.observation import Endpoint, Transport
 from sip_ci.trace.uri import parse_host_port
 
+_WITH_PORT = rb"[^\s]{1,80}:[0-9]{1,5}"
 _TRANSPORTS = {transport.value: transport for transport in Transport}
 
 
@@ -16,6 +17,11 @@ def endpoint(text: bytes) -> Endpoint:
         return Endpoint(host, port or 0)
     host, _, digits = written.rpartition(":")
     return Endpoint(host.lower(), port_number(digits))
+
+
+def ends(arrow: bytes) -> bytes:
+    """The expression for two addresses with ports around an arrow: the groups `source` and `destination`."""
+    return rb"(?P<source>" + _WITH_PORT + rb") " + arrow + rb" (?P<destination>" + _WITH_PORT + rb")"
 
 
 def port_number(digits: str) -> int:

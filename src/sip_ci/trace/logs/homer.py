@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sip_ci.trace.logs.addresses import endpoint, transport_named
+from sip_ci.trace.logs.addresses import endpoint, ends, transport_named
 from sip_ci.trace.logs.anchors import lines_with, next_line
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.stamps import find_stamp
@@ -13,8 +13,7 @@ from sip_ci.trace.trace import TraceOrigin
 
 _HEAD = re.compile(
     rb"(?:[^\r\n]{0,128}?[ |])??proto:(?P<protocol>[A-Za-z0-9]{2,8}) "
-    rb"(?P<stamp>[^\s]{8,64}(?: [0-9:.+Z]{8,32})?)[ \t]{1,8}"
-    rb"(?P<source>[^\s]{1,80}:[0-9]{1,5}) ---> (?P<destination>[^\s]{1,80}:[0-9]{1,5})[ \t]*\r?$",
+    rb"(?P<stamp>[^\s]{8,64}(?: [0-9:.+Z]{8,32})?)[ \t]{1,8}" + ends(b"--->") + rb"[ \t]*\r?$",
     re.MULTILINE,
 )
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sip_ci.trace.logs.addresses import endpoint
+from sip_ci.trace.logs.addresses import endpoint, ends
 from sip_ci.trace.logs.anchors import lines_with, next_line
 from sip_ci.trace.logs.framing import with_carriage_returns
 from sip_ci.trace.logs.interface import Head, LogText
@@ -21,7 +21,8 @@ from sip_ci.trace.trace import TraceOrigin
 _HEAD = re.compile(
     rb"(?:[^\r\n]{0,128}?[ |])??(?P<transport>[TU])(?:\([0-9]{1,5}\))? "
     rb"(?:(?P<stamp>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}|\+[0-9]{1,9}\.[0-9]{6}) )?"
-    rb"(?P<source>[^\s]{1,80}:[0-9]{1,5}) -> (?P<destination>[^\s]{1,80}:[0-9]{1,5})(?: \[[A-Z]{1,8}\])?"
+    + ends(b"->")
+    + rb"(?: \[[A-Z]{1,8}\])?"
     rb"(?: #[0-9]{1,12})?[ \t]*\r?$",
     re.MULTILINE,
 )

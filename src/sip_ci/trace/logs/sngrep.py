@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sip_ci.trace.logs.addresses import endpoint
+from sip_ci.trace.logs.addresses import endpoint, ends
 from sip_ci.trace.logs.anchors import lines_with, next_line
 from sip_ci.trace.logs.interface import Head, LogText
 from sip_ci.trace.logs.stamps import find_stamp
@@ -13,8 +13,7 @@ from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.trace import TraceOrigin
 
 _HEAD = re.compile(
-    rb"(?:(?P<stamp>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}) )?"
-    rb"(?P<source>[^\s]{1,80}:[0-9]{1,5}) -> (?P<destination>[^\s]{1,80}:[0-9]{1,5})[ \t]*\r?$",
+    rb"(?:(?P<stamp>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}) )?" + ends(b"->") + rb"[ \t]*\r?$",
     re.MULTILINE,
 )
 
