@@ -18,6 +18,9 @@ from sip_ci_server.engine.secure_connections import answers_visible
 _PATIENCE = 10.0
 """Seconds within which a handshake is over, its repetitions included."""
 
+_SAME_CALL = 30.0
+"""Seconds within which ICE tries the addresses of one call."""
+
 _HASHES = {"sha-1": "sha1", "sha-224": "sha224", "sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 """The hash functions of RFC 8122 §5 that are still in use."""
 
@@ -49,7 +52,7 @@ def dtls_handshake_failed(model: Model, _: Model) -> Iterator[Outcome]:
     handshakes = _media_handshakes(model)
     if not handshakes:
         yield NotCheckable("the trace holds no DTLS handshake for SRTP")
-    done = {end for item in handshakes if item.outcome is TlsOutcome.ESTABLISHED for end in (item.client, item.server)}
+    done = [item for item in handshakes if item.outcome is TlsOutcome.ESTABLISHED]
     for item in handshakes:
         if item.outcome is TlsOutcome.REFUSED:
             alert = next(alert for alert in item.alerts if alert.fatal)
@@ -64,7 +67,7 @@ def dtls_handshake_failed(model: Model, _: Model) -> Iterator[Outcome]:
         if item.outcome not in (TlsOutcome.UNANSWERED, TlsOutcome.UNFINISHED) or model.seen.lossy:
             continue
         # ICE tries several pairs of addresses, of which one is used.
-        if item.client in done or item.server in done or not model.seen.would_show(item.time, _PATIENCE):
+        if any(_shares_a_host(item, other) for other in done) or not model.seen.would_show(item.time, _PATIENCE):
             continue
         if not answers_visible(model, item.client, item.server):
             continue
@@ -78,6 +81,12 @@ def dtls_handshake_failed(model: Model, _: Model) -> Iterator[Outcome]:
             {"why": why},
             key=(why,),
         )
+
+
+def _shares_a_host(item: DtlsHandshake, other: DtlsHandshake) -> bool:
+    """Whether a host of the one had a handshake with somebody at about the same time that went well."""
+    hosts = {item.client.host, item.server.host}
+    return not hosts.isdisjoint({other.client.host, other.server.host}) and abs(item.time - other.time) < _SAME_CALL
 
 
 @dataclass(slots=True)

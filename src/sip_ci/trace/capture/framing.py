@@ -62,8 +62,8 @@ class StreamFramer:
     """One direction of one connection."""
 
     __slots__ = (
-        "_aligned", "_buffer", "_emit", "_end", "_in_http_head", "_limits", "_listener", "_lost", "_marks", "_needed", "_notices",
-        "_patient", "_scanned", "_searched", "_start", "_websocket", "kind", "wants",
+        "_aligned", "_buffer", "_emit", "_end", "_in_http_head", "_limits", "_listener", "_lost", "_marks", "_needed",
+        "_notices", "_patient", "_scanned", "_searched", "_start", "_websocket", "kind", "wants",
     )  # fmt: skip
 
     def __init__(
