@@ -140,3 +140,9 @@ def test_a_message_that_claims_too_much_is_skipped_and_told() -> None:
     recorder = Recorder(Limits(message_bytes=10_000)).feed(sip_request(content_length=99_999_999) + TWO)
     assert recorder.messages == [TWO]
     assert [notice.kind for notice in recorder.notices.notices()] == [NoticeKind.LIMIT]
+
+
+def test_an_http_head_without_end_is_given_up() -> None:
+    recorder = Recorder(patient=True).feed(*[b"GET /"], *[b"x"] * 100_000)
+    assert recorder.framer.kind is StreamKind.OTHER
+    assert recorder.framer.held == 0

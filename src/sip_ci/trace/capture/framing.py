@@ -180,8 +180,9 @@ class StreamFramer:
         elif len(head) >= 3 and head[0] in (0x15, 0x16, 0x17) and head[1] == 3 and head[2] <= 4 and self._start == 0:
             self.kind = StreamKind.TLS
         elif (http := _HTTP.match(self._buffer)) is not None:
-            end = _HEADERS_END.search(self._buffer, 0, _PATIENCE)
+            end = _HEADERS_END.search(self._buffer, max(self._scanned - 3, 0), _PATIENCE)
             self._in_http_head = end is None
+            self._scanned = len(self._buffer) if end is None else 0
             if end is None:
                 if len(self._buffer) >= _PATIENCE:
                     self.kind = StreamKind.OTHER
