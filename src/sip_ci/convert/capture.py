@@ -21,7 +21,6 @@ from sip_ci.convert.frames import (
     datagram_frames,
     unreachable_frame,
 )
-from sip_ci.trace.media_table import MediaKind
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Clock, Endpoint, Fidelity, Observation, Position, Transport
 from sip_ci.trace.trace import IcmpError, TcpEvent, Trace
@@ -67,7 +66,7 @@ class CaptureWriter:
         """What is not as it was, one sentence each, once the blocks are written."""
         media = self._trace.media
         if len(media):
-            rtp = int((media.kind == MediaKind.RTP).sum())
+            rtp = media.rtp_packets
             yield (
                 f"{len(media):,} media packets ({rtp:,} of RTP) are left out: "
                 "their payload is not kept, the capture holds the signalling"
