@@ -21,7 +21,7 @@ _CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,10})
 _CONTENT_TYPE = re.compile(rb"\n(?:content-type|c)[ \t]*:", re.IGNORECASE)
 _HEADERS_END = re.compile(rb"\r?\n\r?\n")
 _UPGRADE = re.compile(rb"\nupgrade[ \t]*:[^\r\n]*websocket", re.IGNORECASE)
-_HTTP = re.compile(rb"(?:GET |HTTP/1\.[01] ([0-9]{3})\b)[^\r\n]*")
+_HTTP = re.compile(rb"GET |HTTP/1\.[01] ([0-9]{3})\b")
 
 _FRAME_SAMPLE = 512
 """Bytes of a stream that are looked at to tell whether it begins with a WebSocket frame."""
