@@ -12,10 +12,10 @@ from sip_ci.trace.reading import read_trace
 from sip_ci_server.engine.analysis import analyze
 from sip_ci_server.engine.checks.registry import all_checks
 
-# Workers are forked from a process that has imported this module: what it loads now, no analysis waits for.
+# Workers are forked from a process that has imported this module: what it loads now, no analysis waits for, but a run
+# of one small capture waits for all of it. The many readers of logs are loaded by the worker that meets a text.
 all_checks()
-for _module in ("sip_ci.trace.capture.reader", "sip_ci.trace.logs.registry"):
-    importlib.import_module(_module)
+importlib.import_module("sip_ci.trace.capture.reader")
 
 _UNREADABLE_FORMATS = frozenset({"unknown", "empty"})
 
