@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip_ci.trace.media_groups import RtpGroup, rtp_groups
+from sip_ci.trace.media_spill import STREAMS
 from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
 from sip_ci_server.engine.rtp_statistics import (
@@ -26,7 +27,7 @@ SILENCE = 0.2
 """Seconds without a packet, ended by one with the marker, that separate talkspurts (RFC 3551 §4.1)."""
 REGULAR = 0.9
 """Share of equal steps in sequence numbers from which they count as regular."""
-MAXIMUM_STREAMS = 50_000
+MAXIMUM_STREAMS = STREAMS
 """Streams that are kept, those of the most packets; only a forged or scrambled capture holds more."""
 _COMMON_STEPS = {80: 8000, 160: 8000, 240: 8000, 320: 16000, 480: 48000, 960: 48000, 1920: 48000, 2880: 48000}
 """Timestamp ticks for each packet, and the clock rate that they are typical of."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sip_ci.trace.media_groups import RtpGroup, rtp_groups
+from sip_ci.trace.media_spill import STREAMS
 from sip_ci.trace.media_table import MediaTable
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES
-
-_MOST = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class MediaStream:
 
 def media_streams(media: MediaTable) -> list[MediaStream]:
     """The RTP streams, in order of their first packets; of very many the largest."""
-    return [_stream(group) for group in rtp_groups(media, _MOST)]
+    return [_stream(group) for group in rtp_groups(media, STREAMS)]
 
 
 def _stream(group: RtpGroup) -> MediaStream:
