@@ -11,8 +11,7 @@ from sip_ci.trace.capture.marks import Mark
 from sip_ci.trace.capture.x509 import read_certificate
 from sip_ci.trace.tls import DTLS_1_3, TLS_1_3, Certificate, ClientHello, ServerHello
 
-CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY_REQUEST, CERTIFICATE, CERTIFICATE_REQUEST = 1, 2, 3, 11, 13
-FINISHED = 20
+CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, CERTIFICATE_REQUEST = 1, 2, 11, 13
 
 _SERVER_NAME, _USE_SRTP, _ALPN, _SUPPORTED_VERSIONS = 0, 14, 16, 43
 
@@ -165,8 +164,3 @@ def read_certificates(body: bytes) -> tuple[Certificate, ...] | None:
 def hides_certificates(hello: ServerHello | None) -> bool:
     """Whether the version that a server chose encrypts everything behind its ServerHello (RFC 8446 §2)."""
     return hello is not None and hello.version in (TLS_1_3, DTLS_1_3)
-
-
-def is_plausible_version(version: int) -> bool:
-    """Whether a record or a hello may carry this version."""
-    return 0x0300 <= version <= TLS_1_3 or DTLS_1_3 <= version <= 0xFEFF
