@@ -10,6 +10,7 @@ from sip_ci.trace.sdp import Connection, MediaDescription, SessionDescription
 from sip_ci_server.engine.addresses import Scope, same_address, scope_of
 from sip_ci_server.engine.checks.registry import Found, Outcome, Proof, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
+from sip_ci_server.engine.exposure import ends_of
 from sip_ci_server.engine.model import Model
 
 PROVEN = 10
@@ -122,22 +123,6 @@ def _other_host(sender: str | None, receiver: str | None) -> bool:
         return False
     local = (Scope.LOOPBACK, Scope.UNSPECIFIED, Scope.NAME)
     return scope_of(receiver) not in local and scope_of(sender) not in local and not same_address(sender, receiver)
-
-
-def ends_of(message: SipMessage) -> tuple[str | None, str | None]:
-    """The hosts that sent and received a message: as observed, else as its Via and Request-URI say."""
-    observation = message.observation
-    source = observation.source.host if observation.source and not observation.source.is_unnamed else None
-    destination = (
-        observation.destination.host if observation.destination and not observation.destination.is_unnamed else None
-    )
-    via = message.top_via
-    client = via.parameter("received") or via.host or None
-    if message.is_request:
-        route = next((entry.uri.host for entry in message.routes), "")
-        return source or client, destination or route or message.request_uri.host or None
-    server = message.contacts[0].uri.host if message.contacts else None
-    return source or server, destination or client
 
 
 def _realm_of_receiver(leg: Leg, message: SipMessage) -> str | None:
