@@ -124,6 +124,12 @@ class Finding:
     causes: tuple[str, ...] = ()
     """Fingerprints of the findings that caused this one."""
     source: FindingSource = FindingSource.ENGINE
+    root: bool = True
+    """False for the effect of other findings, which stand for it wherever it was seen."""
+    calls_affected: int = 0
+    """How many calls it was seen in; `calls` names the first."""
+    share: float | None = None
+    """Their share of the calls of the input, from 0 to 1; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +170,11 @@ class Verdict:
     fail_on: Severity | None
     """None means that no finding fails the build."""
     counts: dict[Severity, int] = field(default_factory=dict)
-    """Findings that count, by severity; every severity is present."""
+    """Findings that count, by severity; every severity is present. Effects of others do not count."""
     failing: int = 0
     """How many findings stand at or above the threshold."""
+    effects: int = 0
+    """How many findings are effects of those that count."""
     not_analyzed: int = 0
     """How many inputs could not be analysed."""
 

@@ -56,3 +56,16 @@ def test_order_and_places_are_kept() -> None:
     judged, _ = judge(iter(findings), Severity.HIGH)
     assert [item.finding for item in judged] == [item.finding for item in findings]
     assert judged[0].location == place
+
+
+def test_an_effect_neither_counts_nor_fails_the_build_for_its_root_does() -> None:
+    root, effect = located(Severity.HIGH)[0], located(Severity.CRITICAL, root=False)[0]
+    judged, verdict = judge([root, effect], Severity.HIGH)
+    assert [item.failing for item in judged] == [True, False]
+    assert (verdict.failing, verdict.total, verdict.effects) == (1, 1, 1)
+    assert verdict.highest is Severity.HIGH
+
+
+def test_an_effect_alone_fails_nothing() -> None:
+    _, verdict = judge(located(Severity.CRITICAL, root=False), Severity.INFO)
+    assert verdict.conclusion is Conclusion.SUCCESS

@@ -37,6 +37,7 @@ def test_the_report_has_the_fields_of_version_1() -> None:
         "fail_on": "high",
         "counts": {"critical": 1, "high": 1, "medium": 1, "low": 0, "info": 1},
         "failing": 2,
+        "effects": 0,
     }
 
 

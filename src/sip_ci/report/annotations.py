@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 
 from sip_ci.catalogue import UNNAMED_CHECK
 from sip_ci.findings import JudgedFinding, Severity
-from sip_ci.report.interface import AnnotationStyle, ReportData, ReportOptions, is_shown, worst_first
+from sip_ci.report.interface import AnnotationStyle, ReportData, ReportOptions, faults, is_shown
 from sip_ci.report.plain import in_trace, one_line, place, plural, seen_at, shortened, shown_at
 from sip_ci.trace.printable import printable
 
@@ -32,8 +32,8 @@ KINDS = {
 
 
 def render(data: ReportData, options: ReportOptions) -> str:
-    """Return the annotations, worst first."""
-    shown = [item for item in worst_first(data.findings) if is_shown(item)]
+    """Return the annotations, worst first; one for each fault, as its effects have no other place to be mended."""
+    shown = [fault.lead for fault in faults(item for item in data.findings if is_shown(item))]
     if options.annotation_style is AnnotationStyle.PLAIN:
         return "".join(_plain(item) + "\n" for item in shown)
     by_kind: dict[str, list[JudgedFinding]] = defaultdict(list)

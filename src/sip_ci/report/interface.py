@@ -89,9 +89,56 @@ Renderer = Callable[[ReportData, ReportOptions], str]
 """Makes the whole text of one report; it is written as UTF-8."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A finding that leads, and the findings that it caused."""
+
+    lead: JudgedFinding
+    effects: tuple[JudgedFinding, ...] = ()
+    """Worst first."""
+
+
+def faults(findings: Iterable[JudgedFinding]) -> list[Fault]:
+    """Put each effect below the worst of its roots; the worst fault comes first.
+
+    Within one severity the order of the service stays, which knows what is relevant. An effect none of whose roots is
+    among the findings leads itself.
+    """
+    ordered = sorted(findings, key=lambda item: item.finding.severity.rank)
+    by_identity = {item.finding.fingerprint: item for item in ordered}
+    places = {id(item): place for place, item in enumerate(ordered)}
+    effects: dict[int, list[JudgedFinding]] = {}
+    leads: list[JudgedFinding] = []
+    for item in ordered:
+        roots = [] if item.finding.root else _roots_of(item, by_identity)
+        if roots:
+            lead = min(roots, key=lambda root: places[id(root)])
+            effects.setdefault(id(lead), []).append(item)
+        else:
+            leads.append(item)
+    return [Fault(lead, tuple(effects.get(id(lead), ()))) for lead in leads]
+
+
+def _roots_of(effect: JudgedFinding, by_identity: Mapping[str, JudgedFinding]) -> list[JudgedFinding]:
+    seen: set[str] = set()
+    waiting = list(effect.finding.causes)
+    roots = []
+    while waiting:
+        identity = waiting.pop()
+        cause = by_identity.get(identity)
+        if identity in seen or cause is None:
+            continue
+        seen.add(identity)
+        if cause.finding.root:
+            roots.append(cause)
+        else:
+            waiting += cause.finding.causes
+    return roots
+
+
 def worst_first(findings: Iterable[JudgedFinding]) -> list[JudgedFinding]:
-    """Order findings by severity; within one severity the order of the service stays, which knows what is relevant."""
-    return sorted(findings, key=lambda item: item.finding.severity.rank)
+    """Order findings by severity, each followed by its effects."""
+    return [item for fault in faults(findings) for item in (fault.lead, *fault.effects)]
 
 
 def is_shown(item: JudgedFinding) -> bool:

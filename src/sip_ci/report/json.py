@@ -59,6 +59,7 @@ def report_of(data: ReportData) -> Report:
             fail_on=data.verdict.fail_on or "never",
             counts={severity: data.verdict.counts.get(severity, 0) for severity in Severity},
             failing=data.verdict.failing,
+            effects=data.verdict.effects,
         ),
     )
 
@@ -84,6 +85,9 @@ def _finding(item: JudgedFinding) -> ReportedFinding:
         rfc=finding.rfc,
         causes=finding.causes,
         source=finding.source,
+        root=finding.root,
+        calls_affected=finding.calls_affected,
+        share=finding.share,
     )
 
 

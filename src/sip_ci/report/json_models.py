@@ -90,6 +90,9 @@ class ReportedFinding(ReportModel):
     rfc: str = Field(description="The clause that the check rests on.")
     causes: tuple[str, ...] = Field(description="Fingerprints of the findings that caused this one.")
     source: FindingSource
+    root: bool = Field(description="False for the effect of other findings (`causes`), which follows its root.")
+    calls_affected: int = Field(ge=0, description="How many calls the fault was seen in.")
+    share: float | None = Field(description="Their share of the calls of the input, from 0 to 1.")
 
 
 class Unchecked(ReportModel):
@@ -149,8 +152,9 @@ class Outcome(ReportModel):
 
     conclusion: Conclusion
     fail_on: Severity | Literal["never"]
-    counts: dict[Severity, int] = Field(description="Findings by severity.")
+    counts: dict[Severity, int] = Field(description="Findings by severity, effects of others not counted.")
     failing: int = Field(ge=0, description="Findings at or above the threshold.")
+    effects: int = Field(ge=0, description="Findings that are effects of those that count.")
 
 
 class Report(ReportModel):
@@ -159,7 +163,7 @@ class Report(ReportModel):
     schema_version: Literal[1] = 1
     tool: Tool
     inputs: tuple[Input, ...]
-    findings: tuple[ReportedFinding, ...] = Field(description="Worst first.")
+    findings: tuple[ReportedFinding, ...] = Field(description="Worst first; effects follow their root.")
     not_checked: tuple[Unchecked, ...]
     quality: tuple[InputQuality, ...]
     verdict: Outcome

@@ -18,9 +18,9 @@ from junit_xml import TestCase, TestSuite
 
 from sip_ci.catalogue import UNNAMED_CHECK, CheckInfo, describe
 from sip_ci.findings import JudgedFinding
-from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions, bears_out, is_shown, worst_first
+from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions, bears_out, faults, is_shown, worst_first
 from sip_ci.report.ladder import draw, excerpt
-from sip_ci.report.plain import extent, lines_of, one_line, plural, position, seen_at, shown_at
+from sip_ci.report.plain import effect_line, extent, lines_of, one_line, plural, position, seen_at, shown_at
 from sip_ci.results import InputResult
 from sip_ci.trace.printable import printable
 
@@ -45,16 +45,21 @@ def render(data: ReportData, options: ReportOptions) -> str:
     found: dict[str, list[JudgedFinding]] = defaultdict(list)
     for item in worst_first(data.findings):
         found[item.finding.input].append(item)
+    related = _related(data)
     for source in data.inputs:
         cases = [_readable(source, class_names[source.name])]
         if not source.error:
-            cases += _checks(data, source, found[source.name], class_names[source.name], options.junit_family)
+            cases += _checks(data, source, found[source.name], class_names[source.name], options.junit_family, related)
         root.append(_suite(source, cases, options.junit_family))
     for attribute in ("tests", "failures", "errors"):
         root.set(attribute, str(sum(int(suite.get(attribute, "0")) for suite in root)))
     root.set("time", _NO_TIME)
     ET.indent(root, " ")
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+_Related = dict[str, tuple[str, ...]]
+"""By fingerprint: the lines that say how a finding hangs together with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,12 @@ def _readable(source: InputResult, class_name: str) -> _Case:
 
 
 def _checks(
-    data: ReportData, source: InputResult, findings: list[JudgedFinding], class_name: str, family: JunitFamily
+    data: ReportData,
+    source: InputResult,
+    findings: list[JudgedFinding],
+    class_name: str,
+    family: JunitFamily,
+    related: _Related,
 ) -> Iterator[_Case]:
     """Yield a test case for each check of the catalogue, and for those that only the service knows."""
     found: dict[str, list[JudgedFinding]] = defaultdict(list)
@@ -112,7 +122,8 @@ def _checks(
     for check in sorted({*infos, *unchecked}):
         if not apart and check in unchecked and check not in found:
             continue
-        yield _check(data, class_name, check, infos.get(check), found.get(check, []), unchecked.get(check), family)
+        items = found.get(check, [])
+        yield _check(data, class_name, check, infos.get(check), items, unchecked.get(check), family, related)
 
     if not apart:
         yield from _skipped_by_reason(source, found, class_name)
@@ -140,6 +151,7 @@ def _check(
     items: list[JudgedFinding],
     reason: str | None,
     family: JunitFamily,
+    related: _Related,
 ) -> _Case:
     active = [item for item in items if is_shown(item)]
     failing = [item for item in active if item.failing]
@@ -153,10 +165,10 @@ def _check(
     )
     if failing:
         message = _clean(one_line(failing[0].finding.title, 500)) or check
-        case.add_failure_info(message, _text(data, failing), _name(check))
+        case.add_failure_info(message, _text(data, failing, related), _name(check))
     mild = [item for item in active if not item.failing]
     if mild:
-        case.stdout = _text(data, mild)
+        case.stdout = _text(data, mild, related)
     if not active:
         if items:
             message = f"{items[0].status}: {items[0].reason or 'by a rule of the project'}"
@@ -177,9 +189,9 @@ def _check(
     return _Case(case, properties)
 
 
-def _text(data: ReportData, items: list[JudgedFinding]) -> str:
+def _text(data: ReportData, items: list[JudgedFinding], related: _Related) -> str:
     """Return everything about the findings: some readers show this text and nothing else."""
-    blocks = ["\n".join(_lines(data, item)) for item in items[:_FINDINGS_IN_CASE]]
+    blocks = ["\n".join(_lines(data, item, related)) for item in items[:_FINDINGS_IN_CASE]]
     left = len(items) - _FINDINGS_IN_CASE
     if left > 0:
         blocks.append(f"… and {left} more findings of this check")
@@ -187,7 +199,21 @@ def _text(data: ReportData, items: list[JudgedFinding]) -> str:
     return text if len(text) <= _MAXIMUM_TEXT else text[:_MAXIMUM_TEXT] + "\n… cut short"
 
 
-def _lines(data: ReportData, item: JudgedFinding) -> Iterator[str]:
+def _related(data: ReportData) -> _Related:
+    """Say for each finding what it led to, or whose effect it is."""
+    related: _Related = {}
+    for fault in faults(data.findings):
+        lines = [f"  {effect_line(effect)}" for effect in fault.effects[:_FINDINGS_IN_CASE]]
+        left = len(fault.effects) - _FINDINGS_IN_CASE
+        if lines:
+            more = [f"  … and {plural(left, 'more effect')}"] if left > 0 else []
+            related[fault.lead.finding.fingerprint] = ("Led to:", *lines, *more)
+        for effect in fault.effects:
+            related[effect.finding.fingerprint] = ("Effect of:", f"  {effect_line(fault.lead)}")
+    return related
+
+
+def _lines(data: ReportData, item: JudgedFinding, related: _Related) -> Iterator[str]:
     finding = item.finding
     yield f"{finding.severity.upper()}: {one_line(finding.title)}"
     anchor = f"shown at {shown_at(item)}" if shown_at(item) else ""
@@ -195,6 +221,9 @@ def _lines(data: ReportData, item: JudgedFinding) -> Iterator[str]:
     if finding.detail:
         yield ""
         yield from lines_of(finding.detail.strip())
+    if finding.fingerprint in related:
+        yield ""
+        yield from related[finding.fingerprint]
     if finding.evidence:
         yield ""
         yield "Evidence:"

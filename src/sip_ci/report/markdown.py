@@ -11,11 +11,12 @@ from functools import partial
 
 from sip_ci.catalogue import PROJECT_URI, describe
 from sip_ci.findings import Conclusion, Confidence, Finding, JudgedFinding, Severity, Status
-from sip_ci.report.interface import ReportData, ReportOptions, bears_out, is_shown, worst_first
+from sip_ci.report.interface import Fault, ReportData, ReportOptions, bears_out, faults, is_shown
 from sip_ci.report.ladder import draw, excerpt
 from sip_ci.report.markdown_text import cell, code, escape, fenced, html, inline, mermaid_label, prose
 from sip_ci.report.plain import (
     capitalised,
+    effect_line,
     extent,
     inputs_phrase,
     issue_answers,
@@ -41,6 +42,7 @@ _EVIDENCE_ITEMS = 8
 _GROUPED_CHECKS = 30
 _MEASURED_INPUTS = 12
 _ANSWERS = 20
+_EFFECTS = 20
 
 ICONS = {
     Severity.CRITICAL: "🟥",
@@ -62,7 +64,7 @@ def render(data: ReportData, options: ReportOptions) -> str:
     head = "\n\n".join(_head(data)) + "\n\n"
     tail = "\n\n".join(_tail(data)) + "\n"
     room = BUDGET_BYTES - _RESERVE_BYTES - _size(head) - _size(tail)
-    shown = [item for item in worst_first(data.findings) if is_shown(item)]
+    shown = faults(item for item in data.findings if is_shown(item))
     body = ""
     for number, item in enumerate(shown):
         section = _details(data, item, is_open=number == 0) + "\n\n"
@@ -130,17 +132,19 @@ def _severity_table(data: ReportData) -> str:
 
 
 def _findings_table(data: ReportData) -> str:
-    items = [item for item in worst_first(data.findings) if is_shown(item)]
+    ordered = faults(item for item in data.findings if is_shown(item))
+    items = [(item, item is not fault.lead) for fault in ordered for item in (fault.lead, *fault.effects)]
     if not items:
         return ""
     rows = ["| Severity | Finding | Where | Check |", "|---|---|---|---|"]
-    for item in items[:_TABLE_ROWS]:
+    for item, is_effect in items[:_TABLE_ROWS]:
         finding = item.finding
         info = describe(data.checks, finding)
         times = f" ({extent(finding)})" if extent(finding) else ""
+        lead = "↳ " if is_effect else ""
         columns = (
             f"{ICONS[finding.severity]} {finding.severity}",
-            inline(one_line(finding.title, 200)) + times,
+            lead + inline(one_line(finding.title, 200)) + times,
             code(seen_at(finding)),
             f"[{code(info.id)}]({info.address})" if info.id in data.checks else code(info.id),
         )
@@ -150,8 +154,8 @@ def _findings_table(data: ReportData) -> str:
     return "\n".join(rows)
 
 
-def _details(data: ReportData, item: JudgedFinding, *, is_open: bool) -> str:
-    finding = item.finding
+def _details(data: ReportData, fault: Fault, *, is_open: bool) -> str:
+    item, finding = fault.lead, fault.lead.finding
     summary = f"{ICONS[finding.severity]} <b>{finding.severity}</b>: {html(one_line(finding.title, 200))}"
     parts = [f"<details{' open' if is_open else ''}>\n<summary>{summary}</summary>", _facts(item)]
     if finding.detail:
@@ -163,6 +167,10 @@ def _details(data: ReportData, item: JudgedFinding, *, is_open: bool) -> str:
         parts += _ladder(finding, ladder)
     if finding.recommendation:
         parts += ["**What to change**", prose(finding.recommendation)]
+    if fault.effects:
+        lines = [f"- {inline(effect_line(effect))}" for effect in fault.effects[:_EFFECTS]]
+        left = len(fault.effects) - _EFFECTS
+        parts.append("\n".join(["**Led to**", "", *lines, *([f"- … and {left} more"] if left > 0 else [])]))
     parts.append("</details>")
     return "\n\n".join(parts)
 

@@ -133,8 +133,22 @@ def position(evidence: Evidence) -> str:
 
 
 def extent(finding: Finding) -> str:
-    """Return how often a fault was seen, `5 times`; nothing for once."""
-    return f"{finding.occurrences:,} times" if finding.occurrences > 1 else ""
+    """Return how often a fault was seen and in how many of the calls, `5 times, 10 % of calls`; nothing for once."""
+    if finding.occurrences < 2:
+        return ""
+    return f"{finding.occurrences:,} times" + (f", {_percent(finding.share)} of calls" if finding.share else "")
+
+
+def _percent(share: float) -> str:
+    return "under 1 %" if share < 0.01 else f"{int(share * 100)} %"
+
+
+def effect_line(item: JudgedFinding) -> str:
+    """Return an effect in one line, to stand below its root."""
+    finding = item.finding
+    times = f", {extent(finding)}" if extent(finding) else ""
+    check = f" [{printable(finding.check)}]" if finding.check else ""
+    return f"{finding.severity}: {one_line(finding.title, 200)}{check} ({seen_at(finding)}{times})"
 
 
 _ANSWERS = ("confirmed", "not observable", "refuted")
@@ -158,6 +172,8 @@ def inputs_phrase(names: Sequence[str], spelled: Callable[[str], str] = path) ->
 def counts_phrase(verdict: Verdict) -> str:
     """Return the findings by severity, worst first: `1 high, 2 medium`; `no findings` where there are none."""
     parts = [f"{verdict.counts[severity]} {severity}" for severity in Severity if verdict.counts.get(severity)]
+    if verdict.effects and parts:
+        parts.append(f"with {plural(verdict.effects, 'effect')}")
     return ", ".join(parts) or "no findings"
 
 

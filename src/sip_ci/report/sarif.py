@@ -12,14 +12,25 @@ import sarif_om as om
 
 from sip_ci.catalogue import PROJECT_URI, UNNAMED_CHECK, CheckInfo, describe
 from sip_ci.findings import Evidence, Finding, JudgedFinding, Location, Status
-from sip_ci.report.interface import ReportData, ReportOptions, is_shown, worst_first
-from sip_ci.report.plain import capitalised, in_trace, not_checked_groups, one_line, plural, position, shortened
+from sip_ci.report.interface import Fault, ReportData, ReportOptions, faults, is_shown
+from sip_ci.report.plain import (
+    capitalised,
+    effect_line,
+    in_trace,
+    not_checked_groups,
+    one_line,
+    plural,
+    position,
+    shortened,
+)
 from sip_ci.report.sarif_json import serialise
 from sip_ci.report.sarif_rules import LEVELS, rule
 from sip_ci.report.sarif_text import message_text, uri_of
 
 MAXIMUM_RESULTS = 10_000
 """Results in one file; GitHub refuses more than 25,000 and shows 5,000."""
+MAXIMUM_EFFECTS = 50
+"""Effects that one result names."""
 MAXIMUM_STEPS = 100
 """Pieces of evidence in one code flow."""
 _NAMED_CHECKS = 40
@@ -32,8 +43,9 @@ _FINGERPRINT_KEY = "sipCi/v1"
 
 def render(data: ReportData, options: ReportOptions) -> str:
     """Return the report as SARIF."""
-    wanted = [item for item in worst_first(data.findings) if options.include_suppressed or is_shown(item)]
-    shown = wanted[:MAXIMUM_RESULTS]
+    ordered = faults(item for item in data.findings if options.include_suppressed or is_shown(item))
+    wanted = [fault.lead for fault in ordered]
+    shown = ordered[:MAXIMUM_RESULTS]
     rules = _rules(data, wanted)
     places = {check: index for index, check in enumerate(rules)}
     found: dict[str, list[JudgedFinding]] = defaultdict(list)
@@ -92,18 +104,17 @@ def _provenance(options: ReportOptions) -> list[om.VersionControlDetails] | None
     ]
 
 
-def _results(
-    data: ReportData, options: ReportOptions, shown: list[JudgedFinding], places: dict[str, int]
-) -> list[om.Result]:
-    located = [_primary(data, item, options) for item in shown]
+def _results(data: ReportData, options: ReportOptions, shown: list[Fault], places: dict[str, int]) -> list[om.Result]:
+    located = [_primary(data, fault.lead, options) for fault in shown]
     identities = [
-        (_rule_id(data, item.finding), uri_of(location.path), location.start_line)
-        for item, location in zip(shown, located, strict=True)
+        (_rule_id(data, fault.lead.finding), uri_of(location.path), location.start_line)
+        for fault, location in zip(shown, located, strict=True)
     ]
     shared = Counter(identities)
     seen: Counter[tuple[str, str]] = Counter()
     results = []
-    for item, location, identity in zip(shown, located, identities, strict=True):
+    for fault, location, identity in zip(shown, located, identities, strict=True):
+        item = fault.lead
         fingerprint = item.finding.fingerprint or _digest(identity[0], item.finding.input, item.finding.title)
         ordinal = seen[identity[0], fingerprint]
         seen[identity[0], fingerprint] += 1
@@ -113,7 +124,9 @@ def _results(
             # and a file that it does not have gives none.
             stable = _digest(identity[0], identity[1], fingerprint, str(ordinal))
             fingerprints["primaryLocationLineHash"] = f"{stable[:16]}:1"
-        results.append(_result(data, item, location, identity[0], places[identity[0]], fingerprints))
+        result = _result(data, item, location, identity[0], places[identity[0]], fingerprints)
+        _add_effects(data, options, result, fault)
+        results.append(result)
     if any(result.suppressions for result in results):
         # §3.27.23: either all results of a run say whether they are suppressed, or none does.
         for result in results:
@@ -163,6 +176,23 @@ def _result(
             "input": one_line(finding.input),
         },
     )
+
+
+def _add_effects(data: ReportData, options: ReportOptions, result: om.Result, fault: Fault) -> None:
+    """Name what the fault led to as related locations: one fault is one alert."""
+    if not fault.effects:
+        return
+    related = result.related_locations or []
+    for effect in fault.effects[:MAXIMUM_EFFECTS]:
+        location = _location(_primary(data, effect, options), logical=effect.finding.input)
+        location.message = om.Message(text=message_text(f"Led to {effect_line(effect)}"))
+        related.append(_numbered(location, len(related) + 1))
+    result.related_locations = related
+    effects = [effect.finding for effect in fault.effects]
+    result.properties["effects"] = [
+        {"check": finding.check, "severity": finding.severity.value, "fingerprint": finding.fingerprint}
+        for finding in effects[:MAXIMUM_EFFECTS]
+    ]
 
 
 def _numbered(location: om.Location, number: int) -> om.Location:

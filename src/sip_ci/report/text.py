@@ -7,10 +7,11 @@ from functools import partial
 
 from sip_ci.catalogue import UNNAMED_CHECK
 from sip_ci.findings import Conclusion, Confidence, Finding, JudgedFinding, Severity, Status
-from sip_ci.report.interface import ReportData, ReportOptions, bears_out, is_shown, worst_first
+from sip_ci.report.interface import Fault, ReportData, ReportOptions, bears_out, faults, is_shown
 from sip_ci.report.ladder import draw, excerpt
 from sip_ci.report.plain import (
     capitalised,
+    effect_line,
     extent,
     inputs_phrase,
     issue_answers,
@@ -41,6 +42,7 @@ _GROUPED_CHECKS = 12
 _NOTICES = 10
 _ANSWERS = 20
 _REASONS = 20
+_EFFECTS = 8
 
 
 def render(data: ReportData, options: ReportOptions) -> str:
@@ -48,11 +50,11 @@ def render(data: ReportData, options: ReportOptions) -> str:
     return "\n".join(line.rstrip() for line in _Report(data, options).lines()) + "\n"
 
 
-def _by_severity_and_check(items: Iterable[JudgedFinding]) -> list[list[JudgedFinding]]:
-    """Put the findings of one check and one severity together; the groups stay in the order of their first ones."""
-    groups: dict[tuple[Severity, str], list[JudgedFinding]] = {}
+def _by_severity_and_check(items: Iterable[Fault]) -> list[list[Fault]]:
+    """Put the faults of one check and one severity together; the groups stay in the order of their first ones."""
+    groups: dict[tuple[Severity, str], list[Fault]] = {}
     for item in items:
-        groups.setdefault((item.finding.severity, item.finding.check), []).append(item)
+        groups.setdefault((item.lead.finding.severity, item.lead.finding.check), []).append(item)
     return list(groups.values())
 
 
@@ -70,14 +72,16 @@ class _Report:
         yield self._headline()
         yield from self._issue()
         yield from self._unreadable()
-        shown = [item for item in worst_first(self._data.findings) if is_shown(item)]
+        shown = [item for item in self._data.findings if is_shown(item)]
         told: set[str] = set()
-        for group in _by_severity_and_check(shown[:_MAXIMUM_FINDINGS]):
+        ordered = faults(shown)
+        for group in _by_severity_and_check(ordered[:_MAXIMUM_FINDINGS]):
             yield ""
-            yield from self._group(group, told)
-        if len(shown) > _MAXIMUM_FINDINGS:
+            yield from self._group([fault.lead for fault in group], told)
+            yield from self._effects([item for fault in group for item in fault.effects])
+        if len(ordered) > _MAXIMUM_FINDINGS:
             yield ""
-            yield f"… and {plural(len(shown) - _MAXIMUM_FINDINGS, 'milder finding')}: see the JSON report."
+            yield f"… and {plural(len(ordered) - _MAXIMUM_FINDINGS, 'milder finding')}: see the JSON report."
         quality = list(quality_lines(self._data.inputs, self._width))
         if quality:
             yield from self._section("Calls and streams")
@@ -133,6 +137,16 @@ class _Report:
                 yield ""
         for item in further:
             yield from self._further(item, first.finding.title)
+
+    def _effects(self, items: list[JudgedFinding]) -> Iterator[str]:
+        """Yield what faults led to, a line for each; the JSON report has all of it."""
+        if items:
+            yield ""
+            yield f"{_INDENT}{self._paint('Led to', Style.BOLD)}"
+        for item in items[:_EFFECTS]:
+            yield from wrap(f"- {effect_line(item)}", self._width, _INDENT * 2)
+        if len(items) > _EFFECTS:
+            yield f"{_INDENT * 2}… and {plural(len(items) - _EFFECTS, 'more effect')}, see the JSON report"
 
     def _further(self, item: JudgedFinding, title: str) -> Iterator[str]:
         own = item.finding.title

@@ -121,6 +121,9 @@ def _finding(wire: WireFinding, input_name: str, chunk: Chunk | None) -> Finding
         evidence=tuple(_evidence(item, chunk) for item in wire.evidence),
         causes=tuple(_hashed(cause, input_name) for cause in wire.causes),
         source=wire.source,
+        root=wire.root,
+        calls_affected=wire.calls_affected,
+        share=wire.share,
     )
 
 
@@ -154,6 +157,9 @@ def _merged(first: Finding, second: Finding) -> Finding:
         occurrences=first.occurrences + second.occurrences,
         calls=tuple(dict.fromkeys(first.calls + second.calls))[:_MAXIMUM_CALLS],
         causes=tuple(dict.fromkeys(first.causes + second.causes)),
+        root=first.root or second.root,
+        calls_affected=first.calls_affected + second.calls_affected,
+        share=None,
     )
 
 

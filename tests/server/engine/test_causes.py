@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
 
 from sip_ci_server.engine.causes import cause_tables
@@ -12,13 +14,15 @@ from sip_ci_server.engine.knowledge.cause_files import cause_files
 @pytest.mark.parametrize("topic", sorted(cause_files()))
 def test_each_topic_names_checks_that_exist(topic: str) -> None:
     file = cause_files()[topic]
+    for table in (file.same_fault, file.effects, file.effects_of_further_legs, file.effects_for_user):
+        for name in {*table, *(name for names in table.values() for name in names)}:
+            assert [check for check in all_checks() if fnmatchcase(check, name)], name
     for table in (file.same_fault, file.effects):
-        assert {*table, *(name for names in table.values() for name in names)} <= set(all_checks())
         assert not [check for check, names in table.items() if check in names]
 
 
 def test_no_check_is_a_cause_of_its_own_cause() -> None:
-    effects = cause_tables().effects
+    effects = cause_tables().expanded(all_checks()).effects
 
     def causes_of(check: str) -> set[str]:
         found: set[str] = set()
