@@ -17,7 +17,7 @@ from sip_ci_server.engine.observability import Observability
 from sip_ci_server.engine.offer_answer import Round, SessionDescriptions, rounds_of
 from sip_ci_server.engine.registrations import Registration, build_registrations
 from sip_ci_server.engine.repetition import Repetitions, fold_repetitions
-from sip_ci_server.engine.sessions import Sessions, build_sessions
+from sip_ci_server.engine.sessions import REORDERED, Sessions, build_sessions
 from sip_ci_server.engine.streams import Stream, behaves_like_rtp, build_streams
 from sip_ci_server.engine.transactions import Transaction, Transactions, build_transactions
 
@@ -190,6 +190,8 @@ class Model:
         if final is None:
             return False
         codes = (500, 503) if final.status == 500 else (final.status,)
+        if transaction.method == "INVITE" and transaction.is_initial and self._failed_further_on(transaction, codes):
+            return True
         return any(
             other.number > transaction.number
             and other.method == transaction.method
@@ -198,6 +200,20 @@ class Model:
             and other.final.status in codes
             for other in self.transactions_of(transaction.call_id)
         )
+
+    def _failed_further_on(self, transaction: Transaction, codes: tuple[int | None, ...]) -> bool:
+        """Whether a call that a B2BUA made of this one ended in one of these codes before this one did."""
+        final = transaction.final
+        ended = final.observation.time if final is not None else None
+        for call_id in self.joined.further_on(transaction.call_id):
+            for leg in self.dialogs.calls.get(call_id, ()):
+                other = leg.invite.final
+                if other is None or other.status not in codes:
+                    continue
+                time = other.observation.time
+                if time is None or ended is None or time <= ended + REORDERED:
+                    return True
+        return False
 
     def is_forwarded(self, transaction: Transaction) -> bool:
         """Whether a proxy only passed the request on: the hop before it is in the trace too."""
