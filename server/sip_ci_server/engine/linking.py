@@ -7,6 +7,7 @@ least as severe as what it led to, and what nothing but a notice about the captu
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,6 +116,7 @@ class _Index:
     def __init__(self, groups: Mapping[str, Sequence[Instance]], model: Model, tables: CauseTables) -> None:
         self._joined = model.joined
         self._tables = tables
+        self._registered = _registered(model)
         self._seen: dict[str, _Seen] = defaultdict(_Seen)
         wanted = {name for table in tables.all_effects() for names in table.values() for name in names}
         for fingerprint, members in groups.items():
@@ -187,11 +189,30 @@ class _Index:
         message = next(instance.messages(), None)
         if message is None:
             return {}
-        when = instance.time
         users = {message.to.uri.user, message.from_.uri.user, message.request_uri.user if message.is_request else ""}
-        return {
-            fingerprint: gates
-            for user in users - {""}
-            for time, fingerprint, gates in self._seen[name].by_user.get(user, ())[:MOST_CAUSES]
-            if time is None or when is None or time <= when
-        }
+        causes: dict[str, bool] = {}
+        for user in sorted(users - {""}):
+            since = self._last_registered(user, instance.time)
+            for time, fingerprint, gates in self._seen[name].by_user.get(user, ())[:MOST_CAUSES]:
+                if time is None or instance.time is None or since <= time <= instance.time:
+                    causes[fingerprint] = gates
+        return causes
+
+    def _last_registered(self, user: str, before: float | None) -> float:
+        """When a user last registered with success before a time: what failed earlier has passed."""
+        times = self._registered.get(user)
+        if not times or before is None:
+            return float("-inf")
+        place = bisect_right(times, before)
+        return times[place - 1] if place else float("-inf")
+
+
+def _registered(model: Model) -> dict[str, list[float]]:
+    """When each user registered with success, in order of time."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for registration in model.registrations:
+        user = registration.address_of_record.partition("@")[0]
+        for transaction in registration.transactions:
+            if transaction.success is not None and transaction.success.observation.time is not None:
+                times[user].append(transaction.success.observation.time)
+    return {user: sorted(found) for user, found in times.items()}

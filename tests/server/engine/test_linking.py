@@ -15,6 +15,7 @@ from sip_ci_server.engine.checks.registry import Found, all_checks, at
 from sip_ci_server.engine.instances import Instance, fingerprint_of
 from sip_ci_server.engine.model import Model
 
+
 class _Anything(dict[str, str]):
     """Values for the title of any check."""
 
@@ -93,11 +94,14 @@ def test_a_cause_without_a_call_is_one_for_messages_to_its_hosts(hosts: tuple[st
 
 
 def test_a_failed_registration_explains_later_calls_to_its_user_and_not_earlier_ones() -> None:
-    def found(register_at: float) -> WireFinding:
+    def found(register_at: float, success_at: float | None = None) -> WireFinding:
         ladder = Ladder()
         client = ladder.call(BOB, PROXY, caller="bob", callee="bob")
         register = client.request("REGISTER", register_at, inside=False)
         client.respond(register, 500, register_at + 0.1)
+        if success_at is not None:
+            again = client.request("REGISTER", success_at, inside=False)
+            client.respond(again, 200, success_at + 0.1, f"Contact: <sip:{BOB}>;expires=3600")
         call = ladder.call(ALICE, PROXY)
         invite = call.invite(10.0)
         call.respond(invite, 404, 10.1)
@@ -106,6 +110,7 @@ def test_a_failed_registration_explains_later_calls_to_its_user_and_not_earlier_
 
     assert not found(1.0).root
     assert found(20.0).root
+    assert found(1.0, success_at=5.0).root
 
 
 def _relayed(status: int, inner_status: int) -> dict[str, WireFinding]:
