@@ -6,6 +6,7 @@ import gzip
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.invariants import in_step
 from tests.support.packets import (
     ALICE,
     ALICE6,
@@ -35,7 +36,6 @@ from sip_ci.trace.capture.framing import Mark, StreamFramer
 from sip_ci.trace.limits import Limits
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.reading import read_trace
-from sip_ci.trace.trace import Trace
 
 LEFT, RIGHT = ("192.0.2.1", 4000), ("192.0.2.2", 4002)
 
@@ -61,18 +61,6 @@ MIXED = (
     + interface_statistics(1)
 )  # fmt: skip
 SEEDS = [pcap(FRAMES), pcapng(FRAMES), MIXED, pcap(FRAMES, order=">", nanoseconds=True)]
-
-
-def in_step(trace: Trace) -> None:
-    rows = len(trace.media)
-    for name in ("frame", "source", "destination", "kind", "size", "payload_type", "marker", "sequence", "ssrc"):
-        assert len(getattr(trace.media, name)) == rows
-    if rows:
-        assert int(trace.media.source.max()) < len(trace.media.endpoints)
-        assert int(trace.media.frame.max()) <= trace.facts.packets
-    assert [message.index for message in trace.messages] == list(range(len(trace.messages)))
-    times = [message.observation.time or 0.0 for message in trace.messages]
-    assert times == sorted(times)
 
 
 @given(st.sampled_from([b"", *(seed[:24] for seed in SEEDS), b"\x1f\x8b\x08"]), st.binary(max_size=600))
