@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
-from sip_ci.trace.sdp import SessionDescription, sdp_of
+from sip_ci.trace.sdp import MediaDescription, SessionDescription, sdp_of
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """A message with its session description."""
+
+    message: SipMessage
+    description: SessionDescription
 
 
 class SessionDescriptions:
@@ -16,6 +25,7 @@ class SessionDescriptions:
 
     def __init__(self) -> None:
         self._parsed: dict[int, SessionDescription | None] = {}
+        self._distinct: list[Described] | None = None
 
     def of(self, message: SipMessage | None) -> SessionDescription | None:
         """The session description of a message; None where it has none."""
@@ -25,6 +35,41 @@ class SessionDescriptions:
         if key not in self._parsed:
             self._parsed[key] = sdp_of(message)
         return self._parsed[key]
+
+    def distinct(self, messages: Iterable[SipMessage]) -> list[Described]:
+        """The whole descriptions of a trace's messages, each once for a call and transport however often it was sent
+        and passed on. They are collected at the first call.
+        """
+        if self._distinct is None:
+            self._distinct = []
+            known: set[tuple[str, str, bytes]] = set()
+            for message in messages:
+                if message.fidelity is Fidelity.TRUNCATED:
+                    continue
+                description = self.of(message)
+                if description is None:
+                    continue
+                key = (message.call_id, message.observation.transport.value, message.body)
+                if key not in known:
+                    known.add(key)
+                    self._distinct.append(Described(message, description))
+        return self._distinct
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """A medium of an offer, and the medium in the same place of the answer."""
+
+    round: Round
+    offered: MediaDescription
+    answered: MediaDescription
+    offer_message: SipMessage
+    answer_message: SipMessage
+
+    @property
+    def active(self) -> bool:
+        """Whether neither side switched it off (RFC 3264 §6)."""
+        return self.offered.port != 0 and self.answered.port != 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +101,22 @@ class Round:
         """The final response of 300 or above that refused the offer."""
         final = self.transaction.final
         return final if final is not None and (final.status or 0) >= 300 else None
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The media of the offer with those of the answer, as far as they are of one kind.
+
+        Empty where there is no answer, or where a line of the two could not be read, so that places are uncertain.
+        """
+        if self.answer is None or self.answer_message is None:
+            return []
+        if any(line.type == "m" for side in (self.offer, self.answer) for line, _ in side.defects):
+            return []
+        return [
+            Pair(self, offered, answered, self.offer_message, self.answer_message)
+            for offered, answered in zip(self.offer.media, self.answer.media, strict=False)
+            if offered.media == answered.media
+        ]
 
 
 def rounds_of(leg: Leg, descriptions: SessionDescriptions) -> list[Round]:

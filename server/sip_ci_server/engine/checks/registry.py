@@ -17,11 +17,12 @@ from typing import Any
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.sdp import SdpLine
+from sip_ci_server.engine.advertisements import Advertisement, advertisements_of
 from sip_ci_server.engine.attempts import Attempt
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.media_sessions import MediaSession
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.offer_answer import Round
+from sip_ci_server.engine.offer_answer import Described, Round
 from sip_ci_server.engine.registrations import Registration
 from sip_ci_server.engine.streams import Stream
 from sip_ci_server.engine.transactions import Transaction
@@ -130,6 +131,8 @@ _SUBJECTS: dict[type, tuple[Callable[[Model], Iterable[Subject]], str]] = {
     Attempt: (lambda model: model.attempts, "the trace holds no SIP request"),
     Registration: (lambda model: model.registrations, "the trace holds no REGISTER"),
     Round: (lambda model: model.all_rounds, "the trace holds no SDP offer"),
+    Described: (lambda model: model.descriptions.distinct(model.messages), "the trace holds no session description"),
+    Advertisement: (lambda model: advertisements_of(model), "the trace holds no INVITE"),
     MediaSession: (lambda model: model.sessions, "the trace holds no call with audio"),
     Stream: (lambda model: model.streams, "the trace holds no RTP"),
     Model: (lambda model: [model], ""),

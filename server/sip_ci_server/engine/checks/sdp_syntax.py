@@ -1,0 +1,222 @@
+"""Session descriptions that break the rules of RFC 8866, so that the other side cannot read what is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Severity
+from sip_ci.trace.observation import Fidelity
+from sip_ci.trace.payload_types import Encoding
+from sip_ci.trace.sdp import MediaDescription, SdpLine, SessionDescription
+from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, Proof, at_header, at_sdp, check
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.offer_answer import Described
+
+_DYNAMIC = range(96, 128)
+_SESSION_ORDER = "vosiuepcbtrzka"
+"""The order of the lines of the session level (RFC 8866 §5); the first `a` or `m` ends what is compared."""
+_MANDATORY = {"v": Severity.HIGH, "o": Severity.HIGH, "s": Severity.MEDIUM, "t": Severity.MEDIUM}
+_ORIGIN_FIELDS = 6
+
+
+def rtpmap_lines(media: MediaDescription) -> list[tuple[str, SdpLine, str]]:
+    """The rtpmap lines of a medium: payload type as written, line, and the mapping."""
+    found = []
+    for line in media.attributes:
+        name, _, value = line.value.partition(":")
+        if name.strip().lower() == "rtpmap":
+            number, _, mapping = value.strip().partition(" ")
+            found.append((number, line, mapping.strip()))
+    return found
+
+
+@check(
+    "sdp-dynamic-pt-without-rtpmap",
+    title="Payload type {type} has no rtpmap",
+    severity=Severity.HIGH,
+    category=Category.CODEC,
+    rfc="RFC 8866 §6.6",
+)
+def sdp_dynamic_pt_without_rtpmap(item: Described, model: Model) -> Iterator[Outcome]:
+    """An m-line lists a dynamic payload type that no rtpmap gives a meaning (RFC 8866 §6.6, RFC 3551 §3).
+
+    Medium where another payload type of the same medium can be understood.
+    """
+    del model
+    for media in item.description.media:
+        if not media.is_rtp or not media.port:
+            continue
+        for format_ in media.formats:
+            if not (format_.isascii() and format_.isdigit() and len(format_) <= 3) or int(format_) not in _DYNAMIC:
+                continue
+            if int(format_) in media.encodings:
+                continue
+            broken = next((line for number, line, _ in rtpmap_lines(media) if number == format_), None)
+            proofs = [at_sdp(item.message, media.line, f"payload type {format_} is listed here")]
+            if broken is not None:
+                proofs.append(at_sdp(item.message, broken, "not <encoding>/<clock rate>"))
+            yield Found(
+                tuple(proofs),
+                f"The {item.message.summary} lists payload type {format_} for {media.media}, and "
+                + (f"its `a={broken.value}` cannot be read." if broken else "no a=rtpmap says what it means."),
+                {"type": format_},
+                key=(media.media, format_),
+                calls=(item.message.call_id,),
+                severity=Severity.MEDIUM if media.speech_encodings else None,
+            )
+
+
+@check(
+    "sdp-duplicate-pt",
+    title="Payload type {type} has two meanings in one description",
+    severity=Severity.MEDIUM,
+    category=Category.CODEC,
+    rfc="RFC 8866 §6.6",
+)
+def sdp_duplicate_pt(item: Described, model: Model) -> Iterator[Outcome]:
+    """Two rtpmap lines of one medium give the same payload type different encodings."""
+    del model
+    for media in item.description.media:
+        first: dict[str, tuple[SdpLine, Encoding]] = {}
+        for number, line, mapping in rtpmap_lines(media):
+            parts = mapping.split("/", 3)
+            if len(parts) < 2 or not parts[1].strip().isdecimal():
+                continue
+            channels = int(parts[2]) if len(parts) > 2 and parts[2].strip().isdecimal() else 1
+            encoding = Encoding(parts[0].strip(), int(parts[1]), channels)
+            known = first.setdefault(number, (line, encoding))
+            if known[1].key == encoding.key:
+                continue
+            yield Found(
+                (at_sdp(item.message, known[0], "the first meaning"), at_sdp(item.message, line, "the second")),
+                f"The {item.message.summary} says that payload type {number} is {known[1]}, and that it is {encoding}.",
+                {"type": number},
+                key=(media.media, str(known[1]), str(encoding)),
+                calls=(item.message.call_id,),
+            )
+            break
+
+
+@check(
+    "sdp-mandatory-line",
+    title="The session description {fault}",
+    severity=Severity.HIGH,
+    category=Category.CODEC,
+    rfc="RFC 8866 §5",
+)
+def sdp_mandatory_line(item: Described, model: Model) -> Iterator[Outcome]:
+    """One of v=, o=, s= and t= is missing, o= has not its six fields, or lines stand in another order than RFC 8866 §5
+    gives.
+    """
+    del model
+    description, message = item.description, item.message
+    session = description.session_lines
+    letters = [line.type for line in session]
+    for letter, severity in _MANDATORY.items():
+        if letter not in letters:
+            yield _broken(item, session[0] if session else None, f"has no {letter}= line", letter, severity)
+            return
+    origin = next(line for line in session if line.type == "o")
+    fields = origin.value.split()
+    if len(fields) != _ORIGIN_FIELDS:
+        fault = f"has an o= line of {len(fields)} fields instead of six"
+        yield _broken(item, origin, fault, "origin", Severity.MEDIUM)
+        return
+    if message.fidelity is Fidelity.DECODED:
+        return
+    last = -1
+    for line in session:
+        place = _SESSION_ORDER.find(line.type)
+        if place < 0 or line.type in "rz" or len(line.type) != 1:
+            continue
+        if place < last:
+            fault = f"has its {line.type}= line in the wrong place"
+            yield _broken(item, line, fault, "order", Severity.LOW)
+            return
+        last = place
+
+
+def _broken(item: Described, line: SdpLine | None, fault: str, key: str, severity: Severity) -> Found:
+    proof = at_sdp(item.message, line, "the description") if line else Proof("the description", item.message)
+    return Found(
+        (proof,),
+        f"The session description in the {item.message.summary} {fault}.",
+        {"fault": fault},
+        key=(key,),
+        calls=(item.message.call_id,),
+        severity=severity,
+    )
+
+
+@check(
+    "sdp-missing-connection",
+    title="The {media} has no address: no c= line applies to it",
+    severity=Severity.HIGH,
+    category=Category.CODEC,
+    rfc="RFC 8866 §5.7",
+)
+def sdp_missing_connection(item: Described, model: Model) -> Iterator[Outcome]:
+    """There must be a c= line in every medium, or one at the session level (RFC 8866 §5.7)."""
+    del model
+    for media in item.description.media:
+        if media.port == 0 or media.connection is not None:
+            continue
+        broken = next((line for line, _ in item.description.defects if line.type == "c"), None)
+        proofs = [at_sdp(item.message, media.line, "no c= line applies to this medium")]
+        if broken is not None:
+            proofs.append(at_sdp(item.message, broken, "this one cannot be read"))
+        yield Found(
+            tuple(proofs),
+            f"The {item.message.summary} describes {media.media} on port {media.port}, and no c= line says at which"
+            " address" + (f"; `c={broken.value}` has not its three fields." if broken else "."),
+            {"media": media.media},
+            key=(media.media,),
+            calls=(item.message.call_id,),
+        )
+
+
+@check(
+    "content-type-mismatch",
+    title="The body is {body}, and Content-Type says {type}",
+    severity=Severity.HIGH,
+    category=Category.CODEC,
+    rfc="RFC 3261 §20.15",
+)
+def content_type_mismatch(model: Model, _: Model) -> Iterator[Outcome]:
+    """A body that begins as a session description is declared as something else, or nothing in a body that is declared
+    as one can be read as one. A body without Content-Type is reported too: it must be there (RFC 3261 §20.15).
+    """
+    any_body = False
+    known: set[tuple[str, str, str]] = set()
+    for message in model.messages:
+        described = message.content_type == "application/sdp"
+        if message.fidelity is Fidelity.TRUNCATED or not (described or b"\nv=0" in message.raw):
+            continue
+        body = message.body
+        if not body.strip() or message.header("content-encoding"):
+            continue
+        any_body = True
+        is_sdp = body.lstrip().startswith(b"v=0")
+        declared = message.content_type
+        key = (message.call_id, message.method or str(message.status), declared)
+        if is_sdp is described or declared.startswith("multipart/") or key in known:
+            continue
+        if described and _reads_as_description(model.descriptions.of(message)):
+            continue
+        if not described and not is_sdp:
+            continue
+        known.add(key)
+        names = ("a session description" if is_sdp else "no session description", declared or "nothing")
+        yield Found(
+            (at_header(message, "content-type", "what the body is said to be"),),
+            f"The body of the {message.summary} is {names[0]}, and its Content-Type says {names[1]}.",
+            {"body": names[0], "type": names[1]},
+            key=(names[0], declared),
+            calls=(message.call_id,),
+        )
+    if not any_body:
+        yield NotCheckable("the trace holds no session description")
+
+
+def _reads_as_description(description: SessionDescription | None) -> bool:
+    return description is not None and any(line.type in ("v", "o", "m") for line in description.lines)
