@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
-from sip_ci.trace.sdp import Connection, MediaDescription, SessionDescription
+from sip_ci.trace.sdp import Connection, MediaDescription
 from sip_ci_server.engine.addresses import Scope, same_address, scope_of
+from sip_ci_server.engine.advertisements import Advertisement
 from sip_ci_server.engine.checks.registry import Found, Outcome, Proof, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.exposure import ends_of
@@ -32,15 +33,16 @@ _HIDING = ("srflx", "prflx", "relay")
     category=Category.MEDIA,
     rfc="RFC 8866 §5.7",
 )
-def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
+def nat_sdp_private(advertised: Advertisement, model: Model) -> Iterator[Outcome]:
     """A session description sends media to a private address that its receiver cannot reach (RFC 8866 §5.7, RFC 1918).
 
     Silent inside one lab, where private addresses reach each other; low where ICE offers a reachable candidate,
     where an element on the path replaces the address, or where RTP flows both ways all the same. One finding for each
     side.
     """
+    leg = advertised.leg
     told: set[str] = set()
-    for message, _, media, connection in _advertised(leg, model):
+    for message, media, connection in _advertised(advertised):
         side = "caller" if _from_caller(leg, message) else "callee"
         if side in told:
             continue
@@ -66,7 +68,7 @@ def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
             f" The receiver cannot send RTP to it (port {media.port}).{reachable}",
             {"address": address},
             key=(side, media.media),
-            calls=(leg.call_id,),
+            calls=(advertised.call_id,),
             severity=Severity.LOW if reachable else _BY_CONFIDENCE[confidence],
             confidence=confidence if realm == receiver else max(confidence, Confidence.LIKELY, key=_DOUBT.index),
         )
@@ -79,11 +81,12 @@ def nat_sdp_private(leg: Leg, model: Model) -> Iterator[Outcome]:
     category=Category.MEDIA,
     rfc="RFC 8866 §5.7",
 )
-def nat_sdp_loopback(leg: Leg, model: Model) -> Iterator[Outcome]:
+def nat_sdp_loopback(advertised: Advertisement, model: Model) -> Iterator[Outcome]:
     """A loopback address is advertised to another host (RFC 8866 §5.7; RFC 1122 §3.2.1.3: it must never leave the
     host).
     """
-    for message, _, media, connection in _advertised(leg, model):
+    leg = advertised.leg
+    for message, media, connection in _advertised(advertised):
         sender, receiver = ends_of(message)
         if scope_of(connection.address) is not Scope.LOOPBACK or not _other_host(sender, receiver):
             continue
@@ -93,7 +96,7 @@ def nat_sdp_loopback(leg: Leg, model: Model) -> Iterator[Outcome]:
             at_sdp(message, connection.line, f"{receiver} is told to send media to itself"), bool(reachable),
         )  # fmt: skip
         return
-    for message in (leg.invite.request, *([leg.answer] if leg.answer else [])):
+    for message in (leg.invite.request, *([leg.answer] if leg.answer else [])) if leg is not None else ():
         sender, receiver = ends_of(message)
         for contact in message.contacts[:1]:
             if scope_of(contact.uri.host) is Scope.LOOPBACK and _other_host(sender, receiver):
@@ -104,7 +107,7 @@ def nat_sdp_loopback(leg: Leg, model: Model) -> Iterator[Outcome]:
                 return
 
 
-def _loopback(leg: Leg, message: SipMessage, address: str, place: str, proof: Proof, lowered: bool) -> Found:
+def _loopback(leg: Leg | None, message: SipMessage, address: str, place: str, proof: Proof, lowered: bool) -> Found:
     _, receiver = ends_of(message)
     return Found(
         (proof,),
@@ -112,7 +115,7 @@ def _loopback(leg: Leg, message: SipMessage, address: str, place: str, proof: Pr
         " loopback address means the receiver itself there.",
         {"address": address, "place": place},
         key=("caller" if _from_caller(leg, message) else "callee", place),
-        calls=(leg.call_id,),
+        calls=(message.call_id,),
         severity=Severity.LOW if lowered else None,
     )
 
@@ -125,7 +128,7 @@ def _other_host(sender: str | None, receiver: str | None) -> bool:
     return scope_of(receiver) not in local and scope_of(sender) not in local and not same_address(sender, receiver)
 
 
-def _realm_of_receiver(leg: Leg, message: SipMessage) -> str | None:
+def _realm_of_receiver(leg: Leg | None, message: SipMessage) -> str | None:
     """An address from which the receiver's realm is known, where the message itself went to a name or an unnamed end.
 
     The other party's Contact tells where it is; else a sender that speaks from a public address speaks to the Internet.
@@ -133,7 +136,9 @@ def _realm_of_receiver(leg: Leg, message: SipMessage) -> str | None:
     sender, receiver = ends_of(message)
     if receiver is not None and scope_of(receiver) is not Scope.NAME:
         return receiver
-    other = leg.answer if _from_caller(leg, message) else leg.invite.request
+    other = None
+    if leg is not None:
+        other = leg.answer if _from_caller(leg, message) else leg.invite.request
     hosts = [contact.uri.host for contact in other.contacts] if other is not None else []
     known = next((host for host in hosts if scope_of(host) is not Scope.NAME), None)
     if known is not None:
@@ -141,20 +146,16 @@ def _realm_of_receiver(leg: Leg, message: SipMessage) -> str | None:
     return sender if sender is not None and scope_of(sender) is Scope.PUBLIC else None
 
 
-def _advertised(
-    leg: Leg, model: Model
-) -> Iterator[tuple[SipMessage, SessionDescription, MediaDescription, Connection]]:
-    for item in model.rounds[leg.number]:
-        for message, description in ((item.offer_message, item.offer), (item.answer_message, item.answer)):
-            if message is None or description is None:
-                continue
-            for media in description.media:
-                if media.port and media.connection is not None and not media.connection.is_zero:
-                    yield message, description, media, media.connection
+def _advertised(advertised: Advertisement) -> Iterator[tuple[SipMessage, MediaDescription, Connection]]:
+    for message, description in advertised.described:
+        for media in description.media:
+            if media.port and media.connection is not None and not media.connection.is_zero:
+                yield message, media, media.connection
 
 
-def _from_caller(leg: Leg, message: SipMessage) -> bool:
-    return sender_tag(message) == leg.caller_tag
+def _from_caller(leg: Leg | None, message: SipMessage) -> bool:
+    """Whether the caller sent a message; of a call whose beginning is missing, whether it is a request."""
+    return message.is_request if leg is None else sender_tag(message) == leg.caller_tag
 
 
 def sender_tag(message: SipMessage) -> str:
@@ -162,7 +163,7 @@ def sender_tag(message: SipMessage) -> str:
     return message.from_.tag if message.is_request else message.to.tag
 
 
-def _still_reachable(leg: Leg, media: MediaDescription, message: SipMessage, address: str, model: Model) -> str:
+def _still_reachable(leg: Leg | None, media: MediaDescription, message: SipMessage, address: str, model: Model) -> str:
     """Why the address does no harm here; empty where nothing shows that."""
     if any(candidate.type in _HIDING or scope_of(candidate.address) is Scope.PUBLIC for candidate in media.candidates):
         return " ICE offers other candidates, so this address need not be used."
@@ -173,10 +174,13 @@ def _still_reachable(leg: Leg, media: MediaDescription, message: SipMessage, add
     return ""
 
 
-def _answered_media(leg: Leg, message: SipMessage, model: Model) -> bool:
+def _answered_media(leg: Leg | None, message: SipMessage, model: Model) -> bool:
     """Whether media comes back to where the sender's own media comes from, so that the address in its SDP does no
     harm.
     """
+    if leg is None:
+        source = message.observation.source
+        return source is not None and source.host in model.media_hosts
     session = model.session_of(leg)
     if session is None or session.ambiguous:
         return False
@@ -186,12 +190,12 @@ def _answered_media(leg: Leg, message: SipMessage, model: Model) -> bool:
     return any(stream.packets >= PROVEN and stream.destination in sources for stream in back)
 
 
-def _replaced_further_on(leg: Leg, message: SipMessage, address: str, model: Model) -> bool:
+def _replaced_further_on(leg: Leg | None, message: SipMessage, address: str, model: Model) -> bool:
     """Whether the same session description leaves the receiving element with another address (an SBC or media
     proxy).
     """
     receiver = model.nodes.destination(message)
-    for other in model.dialogs.calls.get(leg.call_id, []):
+    for other in model.dialogs.calls.get(message.call_id, []):
         if other is leg:
             continue
         for item in model.rounds[other.number]:
