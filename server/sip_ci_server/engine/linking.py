@@ -193,9 +193,11 @@ class _Index:
         causes: dict[str, bool] = {}
         for user in sorted(users - {""}):
             since = self._last_registered(user, instance.time)
-            for time, fingerprint, gates in self._seen[name].by_user.get(user, ())[:MOST_CAUSES]:
-                if time is None or instance.time is None or since <= time <= instance.time:
-                    causes[fingerprint] = gates
+            causes.update(
+                (fingerprint, gates)
+                for time, fingerprint, gates in self._seen[name].by_user.get(user, ())[:MOST_CAUSES]
+                if time is None or instance.time is None or since <= time <= instance.time
+            )
         return causes
 
     def _last_registered(self, user: str, before: float | None) -> float:

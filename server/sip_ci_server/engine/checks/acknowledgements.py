@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
+from sip_ci_server.engine.checks.journey_evidence import changed_before
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, at, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
@@ -50,6 +51,7 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
         later = _later_request(leg, invite, answers[0])
         talking = invite is leg.invite and _talks_on(leg, answers[0], model)
         contact = answers[0].contacts[0].uri.text if answers[0].contacts else "no Contact at all"
+        proofs, words = changed_before(answers[0], "contact", "the Contact", model)
         route = f" through {len(answers[0].record_routes)} Record-Route entries" if answers[0].record_routes else ""
         visible = (
             f" The caller did send {later.method} afterwards, so the ACK may have taken a path that is not in the"
@@ -65,10 +67,12 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
                 at_header(answers[0], "contact", "the 2xx; the ACK is due at this Contact"),
                 *([at(answers[-1], "the 2xx, sent again because no ACK came")] if len(answers) > 1 else []),
                 *complaint,
+                *proofs,
             ),
             f"{invite.request.method} was answered {answers[0].status} {answers[0].reason} by {_name(answers[0])},"
             f" which sent"
-            f" that answer {len(answers)} times because no ACK came. The ACK is due at {contact}{route}.{visible}",
+            f" that answer {len(answers)} times because no ACK came. The ACK is due at {contact}{route}."
+            f"{words}{visible}",
             {"status": f"{answers[0].status} {answers[0].reason}".strip()},
             key=("re-INVITE" if invite is not leg.invite else "INVITE",),
             calls=(leg.call_id,),

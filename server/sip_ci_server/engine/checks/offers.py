@@ -9,6 +9,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
 from sip_ci.trace.sdp import MediaDescription, SessionDescription
+from sip_ci_server.engine.checks.journey_evidence import changed_before
 from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, at, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
@@ -54,7 +55,6 @@ def sdp_no_common_codec(item: Round, model: Model) -> Iterator[Outcome]:
     """Both sides list audio codecs, and none is common (RFC 3264 §6.1). Names compare without case, with the clock
     rate.
     """
-    del model
     if item.answer is None or item.answer_message is None or _damaged(item.offer) or _damaged(item.answer):
         return
     for offered, answered in zip(item.offer.media, item.answer.media, strict=False):
@@ -65,12 +65,17 @@ def sdp_no_common_codec(item: Round, model: Model) -> Iterator[Outcome]:
             continue
         if _static_speech(offered) & _static_speech(answered):
             continue
+        offer_proofs, offer_words = changed_before(item.offer_message, "sdp:codecs", "the offer's codecs", model)
+        answer_proofs, answer_words = changed_before(item.answer_message, "sdp:codecs", "the answer's codecs", model)
         yield Found(
             (
                 at_sdp(item.offer_message, offered.line, f"offered: {_names(left)}"),
                 at_sdp(item.answer_message, answered.line, f"answered: {_names(right)}"),
+                *offer_proofs,
+                *answer_proofs,
             ),
-            f"The offer lists {_names(left)}, the answer {_names(right)}: no codec is common to both.",
+            f"The offer lists {_names(left)}, the answer {_names(right)}: no codec is common to both."
+            f"{offer_words}{answer_words}",
             key=(offered.media,),
             calls=(item.leg.call_id,),
         )
@@ -95,13 +100,15 @@ def sdp_488(leg: Leg, model: Model) -> Iterator[Outcome]:
     offered = "; ".join(_describe(media) for media in offer.media) if offer else "no SDP at all"
     warnings = [f"Warning: {value}" for value in final.values("warning")]
     line = offer.media[0].line if offer and offer.media else None
+    proofs, words = changed_before(leg.invite.request, "sdp:codecs", "the offer's codecs", model)
     yield Found(
         (
             at_sdp(leg.invite.request, line, "what was offered") if line else at(leg.invite.request, "the INVITE"),
             at_header(final, "warning", "the refusal") if final.lines_of("warning") else at(final, "the refusal"),
+            *proofs,
         ),
         f"INVITE was answered {final.status} {final.reason} by {final.observation.source or 'the far end'}. It offered"
-        f" {offered}." + (f" {'; '.join(warnings)}." if warnings else ""),
+        f" {offered}.{words}" + (f" {'; '.join(warnings)}." if warnings else ""),
         {"status": f"{final.status} {final.reason}".strip()},
         key=(str(final.status),),
         calls=(leg.call_id,),

@@ -10,6 +10,7 @@ from sip_ci.trace.headers import NameAddr
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
+from sip_ci_server.engine.checks.journey_evidence import changed_before
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.checks.responses import SILENCE
 from sip_ci_server.engine.dialogs import Leg
@@ -211,13 +212,15 @@ def record_route_not_honored(leg: Leg, model: Model) -> Iterator[Outcome]:
         if len(message.via) != 1 or all(place in actual or place[0] == own for place in expected):
             continue
         shown = ", ".join(entry.uri.text for entry in message.routes) or "no Route at all"
+        proofs, words = changed_before(leg.answer, "record-route", "the 2xx's Record-Route", model)
         yield Found(
             (
                 at_header(leg.answer, "record-route", "the 2xx says which proxies stay on the path"),
                 at_header(message, "route", f"the {message.method} carries {shown}"),
+                *proofs,
             ),
             f"{message.method} from {message.observation.source or 'the caller'} carries {shown}; the 2xx recorded"
-            f" {', '.join(entry.uri.text for entry in recorded)}, in this order.",
+            f" {', '.join(entry.uri.text for entry in recorded)}, in this order.{words}",
             {"method": message.method},
             key=(message.method, "missing" if not actual else "other"),
             calls=(leg.call_id,),
