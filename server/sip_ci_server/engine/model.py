@@ -11,6 +11,7 @@ from sip_ci_server.engine.attempts import Attempt, build_attempts
 from sip_ci_server.engine.capture_loss import streams_lost_by_capture
 from sip_ci_server.engine.dialogs import Dialogs, Leg, build_dialogs
 from sip_ci_server.engine.duplicates import fold_media_of, fold_messages
+from sip_ci_server.engine.journeys import Journey, Journeys
 from sip_ci_server.engine.media_sessions import MediaSession, build_media_sessions
 from sip_ci_server.engine.nodes import Nodes
 from sip_ci_server.engine.observability import Observability
@@ -58,7 +59,21 @@ class Model:
     _owners: dict[int, list[MediaSession]] | None = None
     _media_hosts: set[str] | None = None
     _unclaimed: list[Stream] | None = None
+    _journeys: Journeys | None = None
     _round_trips: dict[tuple[str, str], float] | None = None
+
+    @property
+    def journeys(self) -> Journeys:
+        """Follows messages over their hops."""
+        if self._journeys is None:
+            self._journeys = Journeys(self.messages, self.nodes, self.joined, self.descriptions)
+        return self._journeys
+
+    def journey(self, message: SipMessage, name: str) -> Journey:
+        """What a header (its canonical name in lower case) or a part of the session description (`sdp:codecs`,
+        `sdp:connection`, `sdp:origin`, `sdp:media`) held on each hop of a message, and who changed it.
+        """
+        return self.journeys.of(message, name)
 
     @property
     def legs(self) -> list[Leg]:
