@@ -37,15 +37,15 @@ def _uses_ice(description: SessionDescription, media: MediaDescription) -> bool:
 @check(
     "sdp-zero-connection",
     title="The {side} asks for media at 0.0.0.0",
-    severity=Severity.MEDIUM,
+    severity=Severity.LOW,
     category=Category.CODEC,
     rfc="RFC 3264 §8.4",
 )
 def sdp_zero_connection(item: Round, model: Model) -> Iterator[Outcome]:
     """A description gives the null address: no media can be sent to this side (RFC 3264 §8.4).
 
-    Medium in the first offer or answer of a call that never gives another address; low where it is the old way to
-    hold, and where a third party connects the call step by step (RFC 3725). Silent with ICE, which brings addresses.
+    Low: it is the old way to hold, and how a third party connects a call step by step (RFC 3725). Silent with ICE,
+    which brings addresses.
     """
     for message, description, by_caller in (
         (item.offer_message, item.offer, item.offered_by_caller),
@@ -72,7 +72,6 @@ def sdp_zero_connection(item: Round, model: Model) -> Iterator[Outcome]:
             {"side": side},
             key=(side, "hold" if meant else "call"),
             calls=(item.leg.call_id,),
-            severity=Severity.LOW if meant else None,
         )
 
 

@@ -256,7 +256,10 @@ def _essence(description: SessionDescription) -> list[tuple[object, ...]]:
     only=lambda leg: leg.answer is not None and leg.invite.request.content_length in (0, None),
 )
 def sdp_missing_delayed(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """Where the INVITE carries no offer, the first reliable response must (RFC 3261 §13.2.1)."""
+    """Where the INVITE carries no offer, the first reliable response must (RFC 3261 §13.2.1).
+
+    Low where the trace holds no media at all: tests of signalling alone do without descriptions.
+    """
     invite, answer = leg.invite.request, leg.answer
     if answer is None or invite.body.strip() or any(has_body(response) for response in leg.invite.responses):
         return
@@ -281,6 +284,7 @@ def sdp_missing_delayed(leg: Leg, model: Model) -> Iterator[Outcome]:
         {"status": status},
         key=(str(answer.status),),
         calls=(leg.call_id,),
+        severity=None if model.seen.media_visible else Severity.LOW,
     )
 
 
