@@ -40,7 +40,8 @@ def analyze_input(source: Path | str, name: str, context: AnalysisContext, limit
 
 
 def _analyze(source: Path | str, name: str, context: AnalysisContext, limits: Limits | None) -> bytes:
-    trace = read_trace(source.encode("utf-8") if isinstance(source, str) else source, name, limits, context.tls_key_log.encode())
+    key_log = (context.tls_key_log or "").encode()
+    trace = read_trace(source.encode("utf-8") if isinstance(source, str) else source, name, limits, key_log)
     if trace.format in _UNREADABLE_FORMATS:
         found = trace.notices[0].text if trace.notices else "The input holds nothing that is known here"
         raise UnreadableInputError(

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,18 @@ def main() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to remove when --die-with-parent ends the server.",
 )
+@click.option(
+    "--needs",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="JSON file of further options, which is waited for: for a parent that starts the server early.",
+)
 def serve(
-    port_file: Path | None, die_with_parent: bool, scratch: Path | None, roots: tuple[str, ...], **flags: object
+    port_file: Path | None,
+    die_with_parent: bool,
+    scratch: Path | None,
+    needs: Path | None,
+    roots: tuple[str, ...],
+    **flags: object,
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C. Every setting is also SIP_CI_SERVER_<NAME> in the environment."""
     # What is imported from here on stays; collecting garbage among it takes a sixth of the time to start.
@@ -67,6 +78,14 @@ def serve(
     preload([ENGINE_MODULE])
     from sip_ci_server.settings import load_settings
 
+    if needs is not None:
+        from sip_ci_server.parent import await_needs
+
+        # Loaded while the parent finds out what it needs.
+        import_module("sip_ci_server.serve")
+        told = await_needs(needs)
+        roots = tuple(told.pop("root", ()))
+        flags |= told
     settings = load_settings(os.environ, {**flags, "roots": roots or None})
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import logging
 import os
 import select
@@ -11,14 +12,19 @@ import signal
 import stat
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
+
+from sip_ci.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _POLL_SECONDS = 0.25
 _PATIENCE_SECONDS = 2.0
+_NEEDS_POLL_SECONDS = 0.002
 
 
 def die_with_parent(scratch: Path | None = None) -> None:
@@ -43,6 +49,25 @@ def die_with_parent(scratch: Path | None = None) -> None:
     threading.Thread(target=_watch_parent, args=(parent, check_now, scratch), name="parent-watch", daemon=True).start()
     if _stdin_is_a_pipe():
         threading.Thread(target=_watch_stdin, args=(scratch,), name="stdin-watch", daemon=True).start()
+
+
+def await_needs(file: Path) -> dict[str, Any]:
+    """What the parent says it needs, by the names of the options of `serve`, as soon as it has said so.
+
+    Whoever waits for a parent that never speaks ends with it.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds no JSON object.
+    """
+    while not file.exists():
+        time.sleep(_NEEDS_POLL_SECONDS)
+    try:
+        needs = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--needs: {file} cannot be read: {error}") from None
+    if not isinstance(needs, dict):
+        raise ConfigError(f"--needs: {file} holds no JSON object")
+    return needs
 
 
 def _watch_parent(parent: int, check_now: threading.Event, scratch: Path | None) -> None:

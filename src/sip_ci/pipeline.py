@@ -21,6 +21,7 @@ from sip_ci.progress import Progress
 from sip_ci.publishing import Publisher
 from sip_ci.report.interface import ReportData
 from sip_ci.results import InputResult
+from sip_ci.service.embedded import EmbeddedServer
 from sip_ci.service.key_log import read_key_log
 from sip_ci.service.session import ServerAccess, analyze_all
 from sip_ci.service.translation import InputAnalysis
@@ -35,8 +36,12 @@ _FAILURES_TOLD = 10
 EXIT_CODES = {Conclusion.SUCCESS: 0, Conclusion.FAILURE: 1, Conclusion.ERROR: 2, Conclusion.NO_INPUT: 3}
 
 
-def analyze(settings: Settings, environment: Mapping[str, str], *, quiet: bool = False) -> int:
+def analyze(
+    settings: Settings, environment: Mapping[str, str], *, quiet: bool = False, started: EmbeddedServer | None = None
+) -> int:
     """Analyse what the settings name, write every report, and return the exit code.
+
+    `started` is a bundled server that is getting ready, for a run that uses the bundled server.
 
     Raises:
         SipCiError: There is nothing to analyse, or no analysis; no report is written then.
@@ -54,7 +59,7 @@ def analyze(settings: Settings, environment: Mapping[str, str], *, quiet: bool =
         inputs = unfolder.unfold(found)
         for notice in (*settings.warnings, *inputs.notices, *_anchor_warning(anchor, inputs.files)):
             logger.warning("%s", notice)
-        analyses = _traces_among(_submit(settings, inputs.files, environment), inputs.missing)
+        analyses = _traces_among(_submit(settings, inputs.files, environment, started), inputs.missing)
 
     results = _results(analyses, inputs.missing)
     _tell_failures(results)
@@ -69,7 +74,7 @@ def analyze(settings: Settings, environment: Mapping[str, str], *, quiet: bool =
 
 
 def _submit(
-    settings: Settings, files: Sequence[TraceFile], environment: Mapping[str, str]
+    settings: Settings, files: Sequence[TraceFile], environment: Mapping[str, str], started: EmbeddedServer | None
 ) -> tuple[InputAnalysis, ...]:
     values = settings.values
     access = ServerAccess(
@@ -82,8 +87,9 @@ def _submit(
         context=AnalysisContext(
             issue=values.issue,
             endpoints=values.endpoints,
-            tls_key_log=read_key_log(settings.base("tls-keylog") / values.tls_keylog) if values.tls_keylog else "",
+            tls_key_log=read_key_log(settings.base("tls-keylog") / values.tls_keylog) if values.tls_keylog else None,
         ),
+        started=started,
     )
     progress = Progress(len(files), environment)
     try:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sip_ci.cli.main import exit_code_lines
 from sip_ci.cli.options import all_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sip_ci.service.embedded import EmbeddedServer
+
+CONFIG_NAMES = (".sip-ci.yml", ".sip-ci.yaml", "pyproject.toml")
+"""The files in which settings stand, named here so that nothing is loaded for looking at them; a test compares them."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="\b\nExit codes:\n" + exit_code_lines())
@@ -24,6 +32,26 @@ def analyze(*, no_config: bool, quiet: bool, verbose: int, debug: bool, **values
     from the environment variable SIP_CI_API_KEY only.
     """
     # Imported here: a `--help` needs none of it.
+    import os
+
+    from sip_ci.service.head_start import head_start
+
+    with head_start(values["server"], _configs(values["config"], use_config=not no_config), os.environ) as server:
+        return _analyze(server, no_config=no_config, quiet=quiet, verbose=verbose, debug=debug, **values)
+
+
+def _configs(named: str | None, *, use_config: bool) -> list[Path]:
+    """The config files that there may be."""
+    from pathlib import Path
+
+    if not use_config or named:
+        return [Path(named)] if use_config and named else []
+    return [folder / name for folder in (Path.cwd(), *Path.cwd().parents) for name in CONFIG_NAMES]
+
+
+def _analyze(
+    started: EmbeddedServer | None, /, *, no_config: bool, quiet: bool, verbose: int, debug: bool, **values: Any
+) -> int:
     import os
     from pathlib import Path
 
@@ -48,4 +76,4 @@ def analyze(*, no_config: bool, quiet: bool, verbose: int, debug: bool, **values
 
         from sip_ci.pipeline import analyze as run_pipeline
 
-        return run_pipeline(settings, environment, quiet=quiet)
+        return run_pipeline(settings, environment, quiet=quiet, started=started)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib.util
+import json
 import logging
 import os
 import secrets
@@ -20,11 +21,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from sip_ci.errors import ServiceError
 from sip_ci.trace.printable import printable
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 logger = logging.getLogger(__name__)
 
@@ -48,18 +51,19 @@ _PASSED_VARIABLES = (
 class EmbeddedServer:
     """One bundled server; use it as a context manager.
 
-    `start` returns at once, so that other work can be done while the child gets ready; `wait` gives its address.
+    `start` returns at once, so that other work can be done while the child gets ready; `wait` gives its address. It may
+    be started before it is known what the run needs: `need` says that, and the child waits for it.
     """
 
-    file_roots: tuple[Path, ...]
-    """The folders below which the server may open captures."""
+    file_roots: tuple[Path, ...] | None = None
+    """The folders below which the server may open captures; None where `need` will tell."""
     timeout: float = _START_TIMEOUT
     """Seconds to get ready in."""
     input_bytes: int | None = None
     """The largest input that the server takes; None is its own default."""
     analysis_timeout: float | None = None
     """Seconds that the server may spend on one input; None is its own default."""
-    key: SecretStr = field(default_factory=lambda: SecretStr("sips_" + secrets.token_hex(18)))
+    _secret: str = field(default_factory=lambda: "sips_" + secrets.token_hex(18), repr=False)
     _process: subprocess.Popen[bytes] | None = None
     _folder: tempfile.TemporaryDirectory[str] | None = None
     _url: str = ""
@@ -73,12 +77,22 @@ class EmbeddedServer:
     ) -> None:
         self.stop()
 
+    @property
+    def key(self) -> SecretStr:
+        """The key that the child accepts."""
+        # Imported here: a start before everything else does not wait for it.
+        from pydantic import SecretStr
+
+        return SecretStr(self._secret)
+
     def start(self) -> None:
-        """Start the child.
+        """Start the child, if that was not done before.
 
         Raises:
             ServiceError: It cannot be started at all.
         """
+        if self._process is not None:
+            return
         self._folder = tempfile.TemporaryDirectory(
             prefix="sip-ci-", dir=_temporary_folder(), ignore_cleanup_errors=True
         )
@@ -86,12 +100,12 @@ class EmbeddedServer:
         # -P: without it `-m` would put the current folder, a pull request's own tree, in front of the installed code.
         command = [sys.executable, "-P", "-m", "sip_ci_server", "serve", "--host", "127.0.0.1", "--port", "0"]
         command += ["--port-file", str(self._port_file), "--die-with-parent", "--scratch", str(folder)]
-        if self.input_bytes is not None:
-            command += ["--capture-bytes", str(self.input_bytes)]
-        if self.analysis_timeout is not None:
-            command += ["--analysis-timeout", str(self.analysis_timeout)]
-        for root in self.file_roots:
-            command += ["--root", str(root)]
+        if self.file_roots is None:
+            command += ["--needs", str(self._needs_file)]
+        else:
+            for name, value in self._needs().items():
+                values = value if isinstance(value, list) else [value]
+                command += [word for item in values for word in (f"--{name.replace('_', '-')}", str(item))]
         atexit.register(self.stop)
         try:
             with self._log_file.open("wb") as log:
@@ -102,13 +116,39 @@ class EmbeddedServer:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=folder,
-                    env=_environment(self.key, folder),
+                    env=_environment(self._secret, folder),
                     # A group of its own: Ctrl-C reaches this process first, which then stops the whole group.
                     process_group=0,
                 )
         except OSError as error:
             self.stop()
             raise ServiceError(f"the bundled server could not be started: {error.strerror or error}") from None
+
+    def need(self, file_roots: tuple[Path, ...], input_bytes: int, analysis_timeout: float) -> None:
+        """Tell a child that was started early what the run needs of it; or remember it for the start.
+
+        Raises:
+            ServiceError: It cannot be told.
+        """
+        waiting = self._process is not None and self.file_roots is None
+        self.file_roots, self.input_bytes, self.analysis_timeout = file_roots, input_bytes, analysis_timeout
+        if not waiting:
+            return
+        part = self._needs_file.with_suffix(".part")
+        try:
+            part.write_text(json.dumps(self._needs()), "utf-8")
+            part.rename(self._needs_file)
+        except OSError as error:
+            raise ServiceError(f"the bundled server could not be started: {error.strerror or error}") from None
+
+    def _needs(self) -> dict[str, object]:
+        """What the run asks of the server, by the names of its options."""
+        needs: dict[str, object] = {"root": [str(root) for root in self.file_roots or ()]}
+        if self.input_bytes is not None:
+            needs["capture_bytes"] = self.input_bytes
+        if self.analysis_timeout is not None:
+            needs["analysis_timeout"] = self.analysis_timeout
+        return needs
 
     def wait(self) -> str:
         """Wait until the server is ready and return its base URL.
@@ -160,6 +200,11 @@ class EmbeddedServer:
         return Path(self._folder.name, "port")
 
     @property
+    def _needs_file(self) -> Path:
+        assert self._folder is not None
+        return Path(self._folder.name, "needs.json")
+
+    @property
     def _log_file(self) -> Path:
         assert self._folder is not None
         return Path(self._folder.name, "log")
@@ -197,13 +242,13 @@ def _temporary_folder() -> str:
     return folder if fits or not os.access(shortest, os.W_OK) else shortest
 
 
-def _environment(key: SecretStr, folder: Path) -> dict[str, str]:
+def _environment(key: str, folder: Path) -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     return {
         **passed,
         # What the child leaves behind when it is killed goes with this process's own folder.
         "TMPDIR": str(folder),
-        KEY_VARIABLE: key.get_secret_value(),
+        KEY_VARIABLE: key,
         "SIP_CI_SERVER_LOG_LEVEL": "warning",
         "PYTHONUNBUFFERED": "1",
         # Looking for plugins costs time at every start, and no plugin of the job has a business in there.

@@ -43,6 +43,8 @@ class ServerAccess:
     maximum_bytes: int
     """The largest input that is submitted."""
     context: AnalysisContext
+    started: EmbeddedServer | None = None
+    """A bundled server that was started before it was known what the run needs."""
 
 
 def analyze_all(
@@ -101,9 +103,9 @@ def _open(access: ServerAccess, files: Sequence[TraceFile], workspace: Path, dea
 
 
 def _embedded(access: ServerAccess, files: Sequence[TraceFile], workspace: Path) -> EmbeddedServer:
-    return EmbeddedServer(
-        _file_roots(files, workspace), input_bytes=access.maximum_bytes, analysis_timeout=access.timeout
-    )
+    server = access.started or EmbeddedServer()
+    server.need(_file_roots(files, workspace), access.maximum_bytes, access.timeout)
+    return server
 
 
 def _remote(access: ServerAccess, url: str, deadline: Deadline) -> Transport:

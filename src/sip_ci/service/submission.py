@@ -106,14 +106,14 @@ class Submitter:
 
     def _context_of_text(self) -> AnalysisContext:
         """The context without secrets, which are of no use for a text."""
-        return self.context.model_copy(update={"tls_key_log": ""})
+        return self.context.model_copy(update={"tls_key_log": None})
 
     def _transcribe(self, file: TraceFile, *, is_text: bool) -> InputAnalysis:
         # Reading captures needs numpy and dpkt, which no other route loads.
         from sip_ci.service.transcribing import transcribe
 
         context = self._context_of_text()
-        chunks = transcribe(file, self.maximum_bytes, self.context.tls_key_log.encode())
+        chunks = transcribe(file, self.maximum_bytes, (self.context.tls_key_log or "").encode())
         parts = [
             Part(self.client.analyze(AnalyzeRequest(trace=chunk.text, context=context), file.name), chunk)
             for chunk in chunks.pieces

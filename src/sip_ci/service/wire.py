@@ -29,8 +29,8 @@ class AnalysisContext(WireModel):
     endpoints: tuple[str, ...] = Field(
         default=(), max_length=64, description="Labels for hosts, in the order in which they first appear."
     )
-    tls_key_log: str = Field(
-        default="",
+    tls_key_log: str | None = Field(
+        default=None,
         max_length=MAXIMUM_KEY_LOG_BYTES,
         repr=False,
         description="Secrets of TLS connections in the capture, as programs write them to the file of SSLKEYLOGFILE.",
@@ -180,6 +180,7 @@ class IssueVerdict(WireModel):
     hint: str
     verdict: str = Field(description="`confirmed`, `refuted` or `not observable`.")
     reason: str = ""
+    symptom: str = Field(default="", description="The symptom that was recognised in the hint.")
 
 
 class Meta(WireModel):
