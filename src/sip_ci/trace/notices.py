@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
     """A transport that may carry SIP and is not read, for example SCTP, or that hides it, for example ESP."""
     MALFORMED_PACKET = "malformed-packet"
     MALFORMED_BLOCK = "malformed-block"
+    """A record of the file that cannot be, such as one that claims gigabytes."""
     SNAPLEN = "snaplen"
     """Packets were captured in part."""
     MISSING_FRAGMENTS = "missing-fragments"

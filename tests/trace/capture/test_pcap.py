@@ -31,7 +31,7 @@ def test_a_record_longer_than_allowed_ends_the_reading() -> None:
     struct.pack_into("<I", content, 24 + 16 + len(FRAME) + 8, 0x7FFFFFFF)
     trace = read_trace(bytes(content), "x")
     assert len(trace.messages) == 1
-    assert [(notice.kind, notice.position.frame) for notice in trace.notices] == [(NoticeKind.MALFORMED_PACKET, 2)]
+    assert [(notice.kind, notice.position.frame) for notice in trace.notices] == [(NoticeKind.MALFORMED_BLOCK, 2)]
 
 
 def test_nanoseconds_reach_the_media_table() -> None:
@@ -52,7 +52,7 @@ def test_zeros_where_records_should_be_are_damage_and_no_packets(zeros: int) -> 
     assert len(trace.messages) == 1
     assert trace.facts.packets == 1
     assert trace.facts.clock_steps == 0
-    assert [(notice.kind, notice.position.frame) for notice in trace.notices] == [(NoticeKind.MALFORMED_PACKET, 2)]
+    assert [(notice.kind, notice.position.frame) for notice in trace.notices] == [(NoticeKind.MALFORMED_BLOCK, 2)]
 
 
 def test_zeros_are_found_wherever_a_piece_of_the_file_ends() -> None:
@@ -61,7 +61,7 @@ def test_zeros_are_found_wherever_a_piece_of_the_file_ends() -> None:
         filling = Frame(FRAME + bytes(CHUNK - 24 - 16 - len(FRAME) - left), 1_700_000_000.0)
         trace = read_trace(pcap([filling]) + bytes(100_000), "x", Limits(packet_bytes=2 * CHUNK))
         assert trace.facts.packets == 1
-        assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_PACKET]
+        assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_BLOCK]
 
 
 def test_one_blank_record_among_others_is_a_packet() -> None:
@@ -75,7 +75,7 @@ def test_one_blank_record_among_others_is_a_packet() -> None:
 def test_a_bomb_of_zeros_is_damage() -> None:
     trace = read_trace(gzip.compress(pcap([FRAME]) + bytes(30_000_000)), "x")
     assert trace.facts.packets == 1
-    assert NoticeKind.MALFORMED_PACKET in {notice.kind for notice in trace.notices}
+    assert NoticeKind.MALFORMED_BLOCK in {notice.kind for notice in trace.notices}
 
 
 def test_patched_libpcap_with_longer_record_headers() -> None:
@@ -117,7 +117,7 @@ def test_a_record_that_claims_the_most_that_32_bits_hold() -> None:
     lie = struct.pack("<IIII", 1_700_000_000, 0, 0xFFFFFFFF, 0xFFFFFFFF) + FRAME * 100
     trace = read_trace(pcap([FRAME] * 20) + lie, "x")
     assert trace.facts.packets == 20
-    assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_PACKET]
+    assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_BLOCK]
 
 
 def test_a_file_that_is_being_written_gives_what_is_whole(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_records_that_lie_end_the_reading(place: int, value: int) -> None:
     struct.pack_into(">I", data, start + place, value)
     trace = read_trace(bytes(data), "x")
     assert len(trace.messages) == 1
-    assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_PACKET]
+    assert [notice.kind for notice in trace.notices] == [NoticeKind.MALFORMED_BLOCK]
 
 
 def test_an_unknown_datalink_is_said() -> None:

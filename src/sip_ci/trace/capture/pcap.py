@@ -107,7 +107,7 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
         rest = buffer[position:size]
         if lying > limits.packet_bytes:
             notices.add(
-                NoticeKind.MALFORMED_PACKET,
+                NoticeKind.MALFORMED_BLOCK,
                 f"A packet record claims {lying} bytes, more than the {limits.packet_bytes} that a packet may have; "
                 "everything before it was read",
                 frame=frame,
@@ -115,7 +115,7 @@ def read_pcap(stream: InputStream, limits: Limits, notices: NoticeLog) -> Iterat
             return
         if zeros:
             notices.add(
-                NoticeKind.MALFORMED_PACKET,
+                NoticeKind.MALFORMED_BLOCK,
                 "The capture goes on with nothing but zeros where packet records should be; everything before them "
                 "was read",
                 frame=frame,

@@ -72,7 +72,7 @@ class SnoopReader:
             rest = buffer[position:size]
             if lying:
                 self._notices.add(
-                    NoticeKind.MALFORMED_PACKET,
+                    NoticeKind.MALFORMED_BLOCK,
                     "A packet record lies about its length; everything before it was read",
                     frame=frame,
                 )
