@@ -5,7 +5,6 @@ The bound of memory is what docs/captures.md promises under "Limits".
 
 from __future__ import annotations
 
-import os
 import signal
 import tracemalloc
 import zlib
@@ -23,7 +22,12 @@ MEMORY_FACTOR = 200
 """Bytes that each unfolded byte of the input may cost besides."""
 _SAMPLE = 64
 """Memory is measured for one in so many inputs, always the same ones: it makes an execution several times slower."""
-MEASURE_ALL = "SIP_CI_FUZZ_MEASURE_ALL"
+_STRETCH = 512
+"""One in so many inputs is run again with a part of it repeated, again always the same ones: what takes time in
+proportion to the square of the input shows only in long ones."""
+_STRETCHED_BYTES = 64 << 10
+_PARTS = (1, 2, 3, 5, 8, 20, 60, 200, 1000)
+"""Bytes of the parts that are repeated."""
 
 
 class TimeBoundError(Exception):
@@ -34,20 +38,45 @@ class MemoryBoundError(Exception):
     """Raised behind an execution that took too much memory."""
 
 
-def execute(target: Target, data: bytes, *, alarm: bool = True, measure: bool | None = None) -> tuple[int, int]:
-    """Run one input; returns (unfolded bytes, peak of memory in bytes, or 0 where it was not measured).
+def check(target: Target, data: bytes, *, alarm: bool = True) -> None:
+    """Run one input, a sample of them also stretched, a sample with memory measured.
 
     Args:
         target: What reads it.
         data: The input.
         alarm: Whether to end it after `SECONDS`; libFuzzer has its own alarm.
-        measure: Whether to measure memory; by default for a sample.
 
     Raises:
         Exception: whatever it raises is a fault of the program.
     """
-    if measure is None:
-        measure = bool(os.environ.get(MEASURE_ALL)) or zlib.crc32(data) % _SAMPLE == 0
+    number = zlib.crc32(data)
+    execute(target, data, alarm=alarm, measure=number % _SAMPLE == 0)
+    if number % _STRETCH == 1:
+        execute(target, stretched(data), alarm=alarm)
+
+
+def stretched(data: bytes) -> bytes:
+    """The input with a part of it repeated, always the same one."""
+    if not data:
+        return data
+    number = zlib.crc32(data)
+    start, size = number // _STRETCH % len(data), _PARTS[number // 7 % len(_PARTS)]
+    part = data[start : start + size]
+    return data[:start] + part * (_STRETCHED_BYTES // len(part)) + data[start + size :]
+
+
+def execute(target: Target, data: bytes, *, alarm: bool = True, measure: bool = False) -> tuple[int, int]:
+    """Run one input; returns (unfolded bytes, peak of memory in bytes, or 0 where it was not measured).
+
+    Args:
+        target: What reads it.
+        data: The input.
+        alarm: Whether to end it after `SECONDS`.
+        measure: Whether to measure memory.
+
+    Raises:
+        Exception: whatever it raises is a fault of the program.
+    """
     with _bounded_time() if alarm else _unbounded():
         if not measure:
             return target.run(data), 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 
-from fuzz.bounds import execute
+from fuzz.bounds import execute, stretched
 from fuzz.interface import Target
 
 _SECONDS = 60.0
@@ -28,9 +28,16 @@ def failure(target: Target, data: bytes) -> str:
 
 
 def minimised(target: Target, data: bytes) -> bytes:
-    """The smallest input found that fails in the same way; the input itself where it does not fail."""
+    """The smallest input found that fails in the same way; the input itself where it does not fail.
+
+    An input that fails only stretched becomes the stretched one.
+    """
     wanted = failure(target, data)
     end = time.monotonic() + _SECONDS
+    if not wanted:
+        # It may have failed when it was stretched.
+        data = stretched(data)
+        wanted = failure(target, data)
     size = len(data) // 2
     while wanted and size and time.monotonic() < end:
         place = 0

@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _blind(arguments: argparse.Namespace) -> int:
-    from fuzz.bounds import execute
+    from fuzz.bounds import check
     from fuzz.mutations import mutations
     from fuzz.registry import TARGETS
 
@@ -47,7 +47,7 @@ def _blind(arguments: argparse.Namespace) -> int:
             break
         done += 1
         try:
-            execute(target, data)
+            check(target, data)
         except Exception:
             traceback.print_exc()
             (arguments.folder / f"crash-{done}").write_bytes(data)
@@ -59,7 +59,7 @@ def _blind(arguments: argparse.Namespace) -> int:
 
 def _guided(arguments: argparse.Namespace) -> int:
     with atheris.instrument_imports(include=["sip_ci", "sip_ci_server"]):
-        from fuzz.bounds import SECONDS, execute
+        from fuzz.bounds import SECONDS, check
         from fuzz.registry import TARGETS
 
     target = TARGETS[arguments.target]
@@ -77,7 +77,7 @@ def _guided(arguments: argparse.Namespace) -> int:
         # Whoever diagnoses one input after the other needs no cycles collected within one.
         if done % 500 == 0:
             gc.collect()
-        execute(target, data, alarm=False)
+        check(target, data, alarm=False)
 
     options = [
         sys.argv[0], f"-artifact_prefix={arguments.folder}/", f"-max_len={target.largest}",

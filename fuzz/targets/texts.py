@@ -70,6 +70,7 @@ def _touch(item: SipMessage) -> None:
     for header in item.headers:
         assert 0 <= header.start <= header.value_start <= header.end <= len(item.raw)
         item.value_of(header)
+    for header in item.headers[:50]:
         item.line_number(header.start)
         item.line_text(header.start)
     for via in item.via:

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from fuzz.bounds import MEMORY_BASE, MEMORY_FACTOR, MemoryBoundError, TimeBoundError, execute
+from fuzz.bounds import MEMORY_BASE, MEMORY_FACTOR, MemoryBoundError, TimeBoundError, check, execute
 from fuzz.interface import Target
 from fuzz.minimising import failure, minimised
 from fuzz.mutations import mutations
@@ -29,7 +29,7 @@ def test_every_regression_belongs_to_a_target() -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_moment_of_mutations(name: str) -> None:
     for data in islice(mutations(TARGETS[name], seed=1), 40):
-        execute(TARGETS[name], data)
+        check(TARGETS[name], data)
 
 
 @pytest.mark.parametrize("name", TARGETS)
