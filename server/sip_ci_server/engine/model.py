@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint, Fidelity
 from sip_ci.trace.trace import Trace
+from sip_ci.trace.uri import Uri
 from sip_ci_server.engine.attempts import Attempt, build_attempts
 from sip_ci_server.engine.capture_loss import streams_lost_by_capture
 from sip_ci_server.engine.dialogs import Dialogs, Leg, build_dialogs
@@ -16,6 +18,7 @@ from sip_ci_server.engine.media_sessions import MediaSession, build_media_sessio
 from sip_ci_server.engine.nodes import Nodes
 from sip_ci_server.engine.observability import Observability
 from sip_ci_server.engine.offer_answer import Round, SessionDescriptions, rounds_of
+from sip_ci_server.engine.provisionals import ReliableProvisional, rack_of, reliable_provisionals
 from sip_ci_server.engine.registrations import Registration, build_registrations
 from sip_ci_server.engine.repetition import Repetitions, fold_repetitions
 from sip_ci_server.engine.sessions import REORDERED, Sessions, build_sessions
@@ -60,6 +63,8 @@ class Model:
     _media_hosts: set[str] | None = None
     _unclaimed: list[Stream] | None = None
     _journeys: Journeys | None = None
+    _reliable: dict[int, list[ReliableProvisional]] | None = None
+    _by_place: dict[tuple[str, str], list[Transaction]] | None = None
     _round_trips: dict[tuple[str, str], float] | None = None
 
     @property
@@ -110,6 +115,36 @@ class Model:
             for transaction in self.transactions:
                 self._by_call.setdefault(transaction.call_id, []).append(transaction)
         return self._by_call.get(call_id, [])
+
+    def reliable_provisionals(self, invite: Transaction) -> list[ReliableProvisional]:
+        """The reliable provisional responses of an INVITE with their PRACKs, wherever those were seen."""
+        if self._reliable is None:
+            self._reliable = {}
+        found = self._reliable.get(invite.number)
+        if found is None:
+            pracks = [item for item in self.transactions_of(invite.call_id) if item.method == "PRACK"]
+            found = self._reliable[invite.number] = reliable_provisionals(invite, pracks)
+        return found
+
+    def acknowledged_rseqs(self, invite: Transaction) -> set[tuple[str, int | None]]:
+        """The To tag and response number of every PRACK that names the CSeq number of an INVITE."""
+        return {
+            (item.request.to.tag, rack_of(item.request).rseq)
+            for item in self.transactions_of(invite.call_id)
+            if item.method == "PRACK" and rack_of(item.request).cseq == invite.request.cseq.number
+        }
+
+    def requests_to(self, targets: Iterable[Uri]) -> list[Transaction]:
+        """The INVITEs whose Request-URI has the user and host of one of these URIs, in order."""
+        if self._by_place is None:
+            self._by_place = {}
+            for transaction in self.transactions:
+                if transaction.method == "INVITE":
+                    uri = transaction.request.request_uri
+                    self._by_place.setdefault((uri.user, uri.host), []).append(transaction)
+        places = dict.fromkeys((target.user, target.host) for target in targets)
+        found = [item for place in places for item in self._by_place.get(place, ())]
+        return sorted(found, key=lambda item: item.number)
 
     def round_trip(self, transaction: Transaction) -> float:
         """The shortest time in seconds in which the element that a request was sent to answered any other on this path.

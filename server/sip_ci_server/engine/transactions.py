@@ -23,7 +23,7 @@ class Transaction:
     """A request with everything that belongs to it on its hop."""
 
     __slots__ = (
-        "acks", "cancelled_by", "destination", "destination_node", "final", "finals", "method", "number",
+        "acks", "cancelled_by", "cancels", "destination", "destination_node", "final", "finals", "method", "number",
         "provisionals", "requests", "responses", "source", "source_node", "success",
     )  # fmt: skip
 
@@ -45,6 +45,8 @@ class Transaction:
         """The ACKs of an INVITE: those of this transaction (non-2xx), and those of the dialog for a 2xx."""
         self.cancelled_by: Transaction | None = None
         """The CANCEL of an INVITE."""
+        self.cancels: Transaction | None = None
+        """The INVITE of a CANCEL that matches one."""
         self.number = -1
         self.source: Endpoint | None = request.observation.source
         self.destination: Endpoint | None = request.observation.destination
@@ -206,4 +208,5 @@ def _attach_cancels(items: list[Transaction], by_key: dict[tuple[str, ...], list
         for invite in by_key.get(_key(item.request, "INVITE"), ()):
             if invite.source_node == item.source_node and invite.cancelled_by is None:
                 invite.cancelled_by = item
+                item.cancels = invite
                 break

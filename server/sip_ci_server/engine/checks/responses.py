@@ -29,14 +29,36 @@ captured.
     needs=Needs.TIMES,
 )
 def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A request other than ACK got no response at all (RFC 3261 §17.1.1.2, §17.1.2.2).
+    """A request other than ACK and BYE got no response at all (RFC 3261 §17.1.1.2, §17.1.2.2).
 
-    INVITE without a response is critical only after three sends or 32 seconds; before that the callee may be slow.
+    INVITE without a response is critical only after three sends or 32 seconds; before that the callee may be slow. A
+    trace that ends within the first four seconds shows it by the sender's third or fourth try.
     """
-    if transaction.responses or transaction.method == "ACK" or transaction.time is None:
+    if transaction.method not in ("ACK", "BYE"):
+        yield from _silence(transaction, model)
+
+
+@check(
+    "bye-no-response",
+    title="No response to {method}",
+    severity=Severity.MEDIUM,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §15.1.1",
+    needs=Needs.TIMES,
+    absent="the trace holds no BYE",
+    only=lambda transaction: transaction.method == "BYE",
+)
+def bye_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """A BYE got no response at all (RFC 3261 §15.1.1, §17.1.2.2)."""
+    yield from _silence(transaction, model)
+
+
+def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    if transaction.responses or transaction.time is None:
         return
     sends, seen = len(transaction.requests), model.seen
-    if not seen.would_show(transaction.time, SILENCE):
+    asked_again = sends >= 3 and seen.retransmits(transaction.transport) and _spaced(transaction.requests)
+    if not seen.would_show(transaction.time, SILENCE) and not asked_again:
         return
     if not seen.sees_reverse(transaction.request) and sends < CONVINCING_SENDS:
         yield NotCheckable("packets in the direction of the responses are not in the trace")
@@ -47,9 +69,12 @@ def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
     window = seen.window_after(transaction.time) or 0.0
     last = transaction.requests[-1].observation.time or transaction.time
     span = last - transaction.time
-    final = sends >= 3 or window >= TIMER_B
+    final = (sends >= 3 and window >= SILENCE) or window >= TIMER_B
     given_up = " until its timer ran out (64*T1 = 32 s)" if span >= TIMER_B - 1 else ""
     times = f"{sends} times in {span:.1f} s{given_up}" if sends > 1 else "once"
+    severity = _severity(transaction.method, final)
+    if window < SILENCE and sends >= 4 and severity is Severity.MEDIUM and transaction.method == "INVITE":
+        severity = Severity.HIGH
     yield Found(
         (
             at(transaction.request, "the request, sent first"),
@@ -60,7 +85,7 @@ def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
         {"method": transaction.method},
         key=(transaction.method,),
         calls=(transaction.call_id,),
-        severity=Severity.LOW if model.answered_elsewhere(transaction) else _severity(transaction.method, final),
+        severity=Severity.LOW if model.answered_elsewhere(transaction) else severity,
     )
 
 
