@@ -1,52 +1,64 @@
-"""The symptoms that users name (`context.issue`), and the explicit answer to each."""
+"""The symptoms that users name (`context.issue`), and the answer to each: confirmed, refuted or not observable.
+
+What a symptom is called and which checks decide it is data, `knowledge/symptoms.yml`. The order of decision: a finding
+that is the symptom itself confirms it; then what the trace shows of it without a check; then a finding that leads to
+it. Only where the trace shows what the symptom is about, and shows it to be well, is it refuted.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from sip_ci.findings import Severity
 from sip_ci.service.wire import IssueVerdict, NotChecked, WireFinding
+from sip_ci_server.engine.knowledge.symptom_files import Symptom, symptoms
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.symptom_sights import look
 
-SYMPTOMS: dict[str, tuple[str, ...]] = {
-    "one-way-audio": ("media-one-way", "nat-sdp-private", "nat-sdp-loopback", "sdp-answer-missing"),
-    "no-audio": (
-        "media-none", "media-one-way", "nat-sdp-private", "nat-sdp-loopback", "sdp-no-common-codec",
-        "sdp-answer-missing",
-    ),
-    "registration-failing": (
-        "reg-failed", "reg-not-refreshed", "auth-failed-credentials", "auth-no-credentials", "auth-loop",
-        "txn-no-response", "txn-icmp-unreachable",
-    ),
-    "calls-dropping": (
-        "ack-missing-2xx", "drop-at-fixed-interval", "bye-abnormal-cause", "reinvite-rejected",
-        "record-route-not-honored",
-    ),
-    "choppy-audio": ("rtp-loss", "sdp-ptime-mismatch"),
-    "call-setup-failing": (
-        "txn-no-response", "txn-icmp-unreachable", "sdp-488", "sdp-no-common-codec", "auth-failed-credentials",
-        "udp-too-large", "resp-misrouted", "tcp-connect-refused", "tcp-connect-timeout", "loop-482",
-        "too-many-hops-483", "final-403", "final-404", "final-480", "final-500", "final-503",
-    ),
-    "transfer-failing": (),
-    "dtmf-failing": (),
-    "fax-failing": ("reinvite-rejected", "sdp-488"),
-}  # fmt: skip
-"""The recognised symptoms, and the checks that explain them."""
+_NO_WORD = re.compile(r"[^a-z0-9.]+")
+_FINAL = re.compile(r"(?<![0-9.])([3-6][0-9][0-9])(?![0-9.])")
+SETUP = "call-setup-failing"
+"""The symptom that a final response code in the user's text stands for."""
+NAMED_FINDINGS = 3
 
 
+@lru_cache(maxsize=256)
+def _words(text: str) -> str:
+    """A text in lower case with single blanks and one at each end; what contracts `not` is written out."""
+    plain = text.lower().replace("can't", "cannot").replace("can not", "cannot").replace("n't", " not")
+    return f" {' '.join(_NO_WORD.sub(' ', plain).split())} "
+
+
+@lru_cache(maxsize=256)
 def symptom_of(issue: str | None) -> str | None:
-    """The recognised symptom in a free text; spaces and underscores count as hyphens."""
+    """The recognised symptom in a free text, by the longest phrase in it; hyphens and underscores count as blanks."""
     if not issue:
         return None
-    normal = "-".join(issue.lower().replace("_", " ").replace("-", " ").split())
-    return next((name for name in SYMPTOMS if name in normal), None)
+    text = _words(issue)
+    best, length = None, 0
+    for name, symptom in symptoms().items():
+        for phrase in (name, *symptom.words):
+            wanted = _words(phrase)
+            if len(wanted) > length and wanted in text:
+                best, length = name, len(wanted)
+    return best if best is not None else (SETUP if _FINAL.search(issue) else None)
 
 
 def relevance(check: str, issue: str | None) -> int:
     """0 for a check that explains the symptom, 1 for any other."""
-    symptom = symptom_of(issue)
-    return 0 if symptom is not None and check in SYMPTOMS[symptom] else 1
+    name = symptom_of(issue)
+    if name is None:
+        return 1
+    symptom = symptoms()[name]
+    return 0 if _matches(check, symptom.decides + symptom.explains) else 1
+
+
+def _matches(check: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(check, pattern) for pattern in patterns)
 
 
 def judge_issue(
@@ -55,28 +67,72 @@ def judge_issue(
     """Answer the hint: confirmed, refuted or not observable, with the reason."""
     if not issue:
         return None
-    symptom = symptom_of(issue)
-    if symptom is None:
-        return IssueVerdict(
-            hint=issue,
-            verdict="not observable",
-            reason="this symptom has no decision procedure; the findings stand by themselves",
-        )
-    checks = SYMPTOMS[symptom]
-    hits = [finding for finding in findings if finding.check in checks and finding.severity.at_least(Severity.MEDIUM)]
-    if hits:
-        return IssueVerdict(
-            hint=issue, verdict="confirmed", reason="; ".join(dict.fromkeys(hit.title for hit in hits[:3]))
-        )
-    unanswered = [item for item in not_checked if item.check in checks]
-    if not checks:
-        return IssueVerdict(
-            hint=issue, verdict="not observable", reason="no check of this version decides this symptom"
-        )
-    primary = [item for item in unanswered if item.check == checks[0]]
-    if primary or not model.messages:
-        reason = primary[0].reason if primary else "the trace holds no SIP"
+    name = symptom_of(issue)
+    if name is None:
+        reason = "this symptom has no decision procedure; the findings stand by themselves"
         return IssueVerdict(hint=issue, verdict="not observable", reason=reason)
-    return IssueVerdict(
-        hint=issue, verdict="refuted", reason="none of the checks that explain it found anything: " + ", ".join(checks)
+    code = _FINAL.search(issue) if name == SETUP else None
+    verdict, reason = (
+        _judge_code(int(code[1]), findings, model)
+        if code is not None
+        else _judge(symptoms()[name], findings, not_checked, model)
     )
+    return IssueVerdict(hint=issue, verdict=verdict, reason=reason, symptom=name)
+
+
+def _judge(
+    symptom: Symptom, findings: Sequence[WireFinding], not_checked: Sequence[NotChecked], model: Model
+) -> tuple[str, str]:
+    if symptom.sight is None:
+        return "not observable", symptom.never
+    serious = [finding for finding in findings if finding.severity.at_least(Severity.MEDIUM)]
+    decisive = [finding for finding in serious if _matches(finding.check, symptom.decides)]
+    if decisive:
+        return "confirmed", _told(decisive, findings)
+    seen = look(symptom.sight, model)
+    if seen.wrong:
+        return "confirmed", seen.wrong
+    leading = [finding for finding in serious if _matches(finding.check, symptom.explains)]
+    if leading:
+        return "confirmed", f"what leads to it was found: {_told(leading, findings)}"
+    if seen.hidden:
+        return "not observable", seen.hidden
+    missing = [item for item in not_checked if item.check == symptom.decides[0]]
+    if missing:
+        return "not observable", missing[0].reason
+    return "refuted", seen.well
+
+
+def _told(hits: Sequence[WireFinding], findings: Sequence[WireFinding]) -> str:
+    """The titles of findings, each with that of its root."""
+    by_identity = {finding.fingerprint: finding for finding in findings}
+    told = []
+    for hit in hits:
+        roots = [by_identity[cause].title for cause in hit.causes if cause in by_identity and not hit.root]
+        told.append(hit.title + (f" (because: {roots[0]})" if roots else ""))
+    return "; ".join(list(dict.fromkeys(told))[:NAMED_FINDINGS])
+
+
+def _judge_code(code: int, findings: Sequence[WireFinding], model: Model) -> tuple[str, str]:
+    """Whether requests ended with the final response that the user names."""
+    if not len(model.transactions):
+        return "not observable", "the trace holds no SIP request"
+    ended = model.ended_with(code)
+    if ended:
+        first = ended[0]
+        who = first.final.observation.source if first.final is not None else None
+        session = model.joined.of(first.call_id)
+        calls = set(session.calls if session is not None else ()) | {first.call_id}
+        roots = [
+            finding
+            for finding in findings
+            if finding.root and finding.severity.at_least(Severity.MEDIUM) and calls.intersection(finding.calls)
+        ]
+        return "confirmed", f"{len(ended):,} requests ended with {code}, the first a {first.method} answered by" + (
+            f" {who or 'the far end'}"
+        ) + (f": {_told(roots, findings)}" if roots else "")
+    counts = Counter(status for status in model.final_statuses() for _ in model.ended_with(status))
+    if not counts:
+        return "not observable", "no request of the trace has a final response"
+    told = ", ".join(f"{status} ({count:,})" for status, count in counts.most_common(5))
+    return "refuted", f"no request ended with {code}; the final responses are {told}"
