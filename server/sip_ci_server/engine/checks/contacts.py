@@ -61,8 +61,11 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
         no_ack = not caller and leg.answer is not None and len(leg.answers) > 1 and not leg.acks
         served = any(item.responses for item in back) or bool(message.record_routes) or _sees_source(leg, caller)
         severity = None if lost or no_ack else Severity.LOW if served else Severity.MEDIUM
+        if caller and leg.answer is not None and not leg.acks and not leg.transactions:
+            # The call was never confirmed, so nothing was ever to be sent to this Contact.
+            continue
         if confidence is not Confidence.CERTAIN:
-            severity = lowest_of(severity, Severity.LOW if confidence is Confidence.POSSIBLE else Severity.MEDIUM)
+            severity = lowest_of(severity, Severity.MEDIUM if lost or no_ack else Severity.LOW)
         yield Found(
             (
                 at_header(message, "contact", f"{receiver} is to send its requests there"),
