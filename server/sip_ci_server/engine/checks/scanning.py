@@ -138,30 +138,36 @@ def sec_bruteforce(model: Model, _: Model) -> Iterator[Outcome]:
     needs=Needs.TIMES | Needs.ADDRESSES,
 )
 def sec_compromised(model: Model, _: Model) -> Iterator[Outcome]:
-    """A host got in as a user after five or more refusals of that user's credentials to it within a day."""
+    """A host got in as a user after five or more refusals of that user's credentials to it within a day.
+
+    Refusals in an attempt that succeeds are for the nonce, not for the password, and do not count.
+    """
     if not model.attempts:
         yield NotCheckable(_ABSENT)
     for host, attempts in attempts_by_host(model).items():
         wrong: dict[str, list[Transaction]] = {}
-        for item in (item for attempt in attempts for item in attempt.transactions):
-            users = {entry.get("username") for entry in credentials_of(item.request)}
-            for user in users - {""}:
-                earlier = (
-                    [entry for entry in wrong.get(user, ()) if (item.time or 0.0) - (entry.time or 0.0) < A_DAY]
-                    if item.success is not None
-                    else []
-                )
-                if is_guess(item):
-                    wrong.setdefault(user, []).append(item)
-                elif item.success is not None and len(earlier) >= REFUSALS_BEFORE_BREACH:
-                    yield Found(
-                        (at(earlier[0].request, "the first refused try"), at(item.success, "lets it in")),
-                        f"{host} sent {len(earlier)} wrong passwords for {user!r}, and then one that was right.",
-                        {"user": repr(user)},
-                        calls=(earlier[0].call_id, item.call_id),
-                        severity=exposure_severity(item.request),
-                    )  # fmt: skip
-                    wrong.pop(user, None)
+        for attempt in attempts:
+            last = attempt.last
+            if last.success is None:
+                for item in attempt.transactions:
+                    if is_guess(item):
+                        wrong.setdefault(_account(item), []).append(item)
+                continue
+            user = _account(last)
+            earlier = [item for item in wrong.pop(user, ()) if (last.time or 0.0) - (item.time or 0.0) < A_DAY]
+            if not user or len(earlier) < REFUSALS_BEFORE_BREACH:
+                continue
+            yield Found(
+                (at(earlier[0].request, "the first refused try"), at(last.success, "lets it in")),
+                f"{host} sent {len(earlier)} wrong passwords for {user!r}, and then one that was right.",
+                {"user": repr(user)},
+                calls=(earlier[0].call_id, last.call_id),
+                severity=exposure_severity(last.request),
+            )
+
+
+def _account(transaction: Transaction) -> str:
+    return next((entry.get("username") for entry in credentials_of(transaction.request)), "")
 
 
 @check(

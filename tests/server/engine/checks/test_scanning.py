@@ -113,6 +113,18 @@ def test_a_password_that_was_found(tries: int, path: Path, expected: Severity | 
     assert severity(_guessing(tries, success=True, path=path), "sec-compromised") is expected
 
 
+def test_old_nonces_before_the_right_one_are_no_guesses() -> None:
+    ladder = Ladder()
+    for number in range(8):
+        call = ladder.call(*PUBLIC)
+        first = call.request("REGISTER", float(number), credentials(f"n{number}"), inside=False)
+        call.respond(first, 401, number + 0.1, challenge(f"n{number + 1}"))
+        second = call.request("REGISTER", number + 0.2, credentials(f"n{number + 1}"), inside=False)
+        call.respond(second, 200, number + 0.3)
+
+    assert severity(ladder.end(60.0), "sec-compromised") is None
+
+
 # -- sec-flood ------------------------------------------------------------------------------------------------------
 
 
