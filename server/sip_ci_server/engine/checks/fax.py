@@ -87,7 +87,8 @@ def _falls_back(item: Round, model: Model) -> bool:
 def t38_reinvite_rejected(item: Round, model: Model) -> Iterator[Outcome]:
     """A re-INVITE that offers T.38 was refused, or answered with port zero.
 
-    Medium where G.711 carries the call, so that the fax may still pass as audio.
+    Medium where G.711 carries the call, so that the fax may still pass as audio; low where a later offer brought it,
+    which is how gateways fall back on purpose.
     """
     status = _refusal(item)
     media = fax_of(item.offer)
@@ -95,7 +96,8 @@ def t38_reinvite_rejected(item: Round, model: Model) -> Iterator[Outcome]:
         offers_fax(later) and later.answer is not None and not _refusal(later) for later in _rounds_after(item, model)
     ):  # fmt: skip
         return
-    passes = _falls_back(item, model) or _codec(item.leg, model, item) in _G711
+    falls_back = _falls_back(item, model)
+    passes = falls_back or _codec(item.leg, model, item) in _G711
     final = item.rejected or item.answer_message or item.offer_message
     yield Found(
         (at_sdp(item.offer_message, media.line, "T.38 is offered"), at(final, "the refusal")),
@@ -104,7 +106,7 @@ def t38_reinvite_rejected(item: Round, model: Model) -> Iterator[Outcome]:
         {"status": status},
         key=(status.split(" ")[0],),
         calls=(item.leg.call_id,),
-        severity=Severity.MEDIUM if passes else None,
+        severity=Severity.LOW if falls_back else Severity.MEDIUM if passes else None,
     )
 
 

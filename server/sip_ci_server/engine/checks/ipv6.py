@@ -187,13 +187,15 @@ def ipv6_sdp_type(item: Described, model: Model) -> Iterator[Outcome]:
     only=lambda item: b"fe80:" in item.request.raw.lower(),
 )
 def ipv6_linklocal(item: Transaction, model: Model) -> Iterator[Outcome]:
-    """Contact or Record-Route give an address of fe80::/10 to a host that is not on the same link by its own address:
-    it is forwarded by no router. Low where both ends of the hop have link-local addresses.
+    """Record-Route, or Contact outside INVITE, gives an address of fe80::/10 to a host with another kind of address:
+    no router forwards it. Low where both ends of the hop have link-local addresses.
     """
     del model
     message = item.request
     ends = [end.host for end in (item.source, item.destination) if end is not None]
-    for name, addresses in (("contact", message.contacts), ("record-route", message.record_routes)):
+    # Contact and SDP of an INVITE are the matter of `nat-sdp-linklocal`.
+    contacts = [] if message.method in ("INVITE", "UPDATE") else message.contacts
+    for name, addresses in (("contact", contacts), ("record-route", message.record_routes)):
         for address in addresses:
             parsed = parse_address(address.uri.host.partition("%")[0])
             if parsed is None or parsed.version != 6 or not parsed.is_link_local:

@@ -188,7 +188,7 @@ def sdp_pt_remap(item: Round, model: Model) -> Iterator[Outcome]:
 def sdp_profile_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
     """The transport protocol of the answer is not that of the offer (RFC 3264 §6).
 
-    High between RTP in the clear and SRTP; medium where the offer in the clear brought keys, so that SRTP was meant;
+    High between RTP in the clear and SRTP, and between keys in the description and DTLS; medium where the offer in the clear brought keys, so that SRTP was meant;
     low where only the feedback profile or the spelling for DTLS differs.
     """
     del model
@@ -197,7 +197,11 @@ def sdp_profile_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
         if not pair.active or left == right:
             continue
         severity: Severity | None = Severity.LOW
-        if ("SAVP" in left) is not ("SAVP" in right) or pair.offered.is_rtp is not pair.answered.is_rtp:
+        sides = ((pair.offered, left), (pair.answered, right))
+        keyed = all("/TLS/" in text or side.attribute_line("fingerprint", inherit=True) for side, text in sides)
+        if "/TLS/" in left + right and not keyed and "SAVP" in left and "SAVP" in right:
+            severity = None
+        elif ("SAVP" in left) is not ("SAVP" in right) or pair.offered.is_rtp is not pair.answered.is_rtp:
             optional = "SAVP" in right and any(
                 pair.offered.attribute_line(name, inherit=True) for name in ("crypto", "fingerprint")
             )

@@ -15,6 +15,8 @@ from sip_ci_server.engine.offer_answer import Described
 _DYNAMIC = range(96, 128)
 _SESSION_ORDER = "vosiuepcbtrzka"
 """The order of the lines of the session level (RFC 8866 §5); the first `a` or `m` ends what is compared."""
+_RTP_MEDIA = ("audio", "video", "text")
+"""The media whose rtpmap lines are read."""
 _MANDATORY = {"v": Severity.HIGH, "o": Severity.HIGH, "s": Severity.MEDIUM, "t": Severity.MEDIUM}
 _ORIGIN_FIELDS = 6
 
@@ -44,7 +46,7 @@ def sdp_dynamic_pt_without_rtpmap(item: Described, model: Model) -> Iterator[Out
     """
     del model
     for media in item.description.media:
-        if not media.is_rtp or not media.port:
+        if not media.is_rtp or not media.port or media.media not in _RTP_MEDIA:
             continue
         for format_ in media.formats:
             if not (format_.isascii() and format_.isdigit() and len(format_) <= 3) or int(format_) not in _DYNAMIC:

@@ -219,7 +219,7 @@ def test_fax_takes_over_from_audio() -> None:
     switch = call.request("INVITE", 3.0, body=fax)
     call.respond(switch, 200, 3.1, body=sdp(BOB, version=2, media="m=audio 0 RTP/AVP 0\r\nm=image 42000 udptl t38"))
     call.ack(switch, 3.2)
-    assert_healthy(carry(ladder, there(100)))
+    assert not {"media-one-way", "media-none", "media-stopped-early"} & set(carry(ladder, there(100)).findings())
 
 
 def test_a_refused_hold_changes_nothing() -> None:
