@@ -51,6 +51,50 @@ class CallLadder:
     steps: tuple[LadderStep, ...]
     omitted: int = 0
     """Steps that were left out because the ladder would be too long."""
+    other_calls: tuple[str, ...] = ()
+    """Call-IDs of the same session that are drawn too."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLeg:
+    """One leg of a session: an INVITE on one hop."""
+
+    call: str
+    source: str
+    destination: str
+    status: int | None = None
+    """The final response of the INVITE; None where none was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionJoin:
+    """Why two calls are one session."""
+
+    outer: str
+    inner: str
+    relation: str
+    """`relayed`, `replaces` or `referred`."""
+    score: float
+    """From 0 to 1."""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallSession:
+    """Calls that belong together although their Call-IDs differ."""
+
+    calls: tuple[str, ...]
+    legs: tuple[SessionLeg, ...] = ()
+    joins: tuple[SessionJoin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AmbiguousCall:
+    """A call that continues one of several others; which one the trace does not tell."""
+
+    call: str
+    candidates: tuple[str, ...]
+    """Call-IDs, the one that fits best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +181,8 @@ class InputResult:
     not_checked: tuple[NotChecked, ...] = ()
     quality: QualityReport = field(default_factory=QualityReport)
     ladders: tuple[CallLadder, ...] = ()
+    sessions: tuple[CallSession, ...] = ()
+    """Those of more than one Call-ID."""
+    ambiguous: tuple[AmbiguousCall, ...] = ()
     issue: IssueAnswer | None = None
     """The answer to `--issue`; None where nothing was asked."""

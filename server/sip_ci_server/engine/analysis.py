@@ -25,6 +25,7 @@ from sip_ci_server.engine.issues import judge_issue, relevance
 from sip_ci_server.engine.ladders import ladders_for
 from sip_ci_server.engine.measurements import measure
 from sip_ci_server.engine.model import Model, build_model
+from sip_ci_server.engine.session_report import told_ambiguous, told_sessions
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ def analyze(trace: Trace, context: AnalysisContext | None = None) -> AnalysisRes
         quality=measure(model),
         not_checked=tuple(not_checked),
         ladders=ladders_for(findings, model, context.endpoints),
+        sessions=told_sessions(model),
+        ambiguous=told_ambiguous(model),
         meta=Meta(
             engine_version=__version__,
             issue=judge_issue(context.issue, findings, not_checked, model),

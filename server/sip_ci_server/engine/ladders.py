@@ -10,21 +10,35 @@ from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.model import Model
 
 MAXIMUM_LADDERS = 20
+CALLS_IN_LADDER = 6
+"""Calls of one session that are drawn in one ladder."""
 
 
 def ladders_for(findings: Sequence[WireFinding], model: Model, labels: Sequence[str]) -> tuple[Ladder, ...]:
-    """One ladder for the first example call of each finding, worst findings first."""
+    """One ladder for the first example call of each finding, worst findings first; it shows the whole session."""
     wanted = dict.fromkeys(finding.calls[0] for finding in findings if finding.calls)
     chosen = list(wanted)[:MAXIMUM_LADDERS]
     if not chosen:
         return ()
+    drawn = {call: _session_of(call, model) for call in chosen}
+    shown_in: dict[str, list[str]] = {}
+    for call, calls in drawn.items():
+        for member in calls:
+            shown_in.setdefault(member, []).append(call)
     members: dict[str, list[SipMessage]] = {call: [] for call in chosen}
     for message in model.messages:
-        if message.call_id in members:
-            members[message.call_id].append(message)
+        for call in shown_in.get(message.call_id, ()):
+            members[call].append(message)
     notable = {proof.message for finding in findings for proof in finding.evidence if proof.message is not None}
     names = _labels(model, labels)
-    return tuple(_ladder(call, members[call], notable, names) for call in chosen)
+    return tuple(_ladder(call, members[call], notable, names, drawn[call]) for call in chosen)
+
+
+def _session_of(call: str, model: Model) -> list[str]:
+    """The calls that are drawn together with one: those of its session, itself always among them."""
+    session = model.joined.of(call)
+    calls = session.calls if session is not None else [call]
+    return list(dict.fromkeys([call, *calls]))[:CALLS_IN_LADDER]
 
 
 def _labels(model: Model, labels: Sequence[str]) -> dict[str, str]:
@@ -41,7 +55,9 @@ def _labels(model: Model, labels: Sequence[str]) -> dict[str, str]:
     return dict(zip(hosts, labels, strict=False))
 
 
-def _ladder(call: str, messages: list[SipMessage], notable: set[int], names: dict[str, str]) -> Ladder:
+def _ladder(
+    call: str, messages: list[SipMessage], notable: set[int], names: dict[str, str], calls: Sequence[str]
+) -> Ladder:
     built = build_ladder(messages)
     participants = tuple(
         f"{names[key]} ({participant})" if (key := _known(participant, names)) else participant
@@ -61,7 +77,8 @@ def _ladder(call: str, messages: list[SipMessage], notable: set[int], names: dic
         )
         for step in built.steps
     )
-    return Ladder(call=call, participants=participants, steps=steps, omitted=built.omitted)
+    others = tuple(other for other in calls if other != call)
+    return Ladder(call=call, participants=participants, steps=steps, omitted=built.omitted, other_calls=others)
 
 
 def _known(participant: str, names: dict[str, str]) -> str:

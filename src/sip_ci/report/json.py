@@ -10,6 +10,7 @@ from typing import Any
 from sip_ci.findings import JudgedFinding, Severity
 from sip_ci.report.interface import ReportData, ReportOptions, worst_first
 from sip_ci.report.json_models import (
+    Ambiguous,
     Answer,
     CallTimes,
     EvidenceItem,
@@ -19,6 +20,7 @@ from sip_ci.report.json_models import (
     Place,
     Report,
     ReportedFinding,
+    Session,
     Stream,
     Tool,
     Unchecked,
@@ -60,6 +62,16 @@ def report_of(data: ReportData) -> Report:
             counts={severity: data.verdict.counts.get(severity, 0) for severity in Severity},
             failing=data.verdict.failing,
             effects=data.verdict.effects,
+        ),
+        sessions=tuple(
+            Session.model_validate({"input": item.name, **asdict(session)})
+            for item in data.inputs
+            for session in item.sessions
+        ),
+        ambiguous=tuple(
+            Ambiguous(input=item.name, call=call.call, candidates=call.candidates)
+            for item in data.inputs
+            for call in item.ambiguous
         ),
     )
 

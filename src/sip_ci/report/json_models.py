@@ -135,6 +135,42 @@ class Stream(ReportModel):
     model: str
 
 
+class Leg(ReportModel):
+    """One leg of a session: an INVITE on one hop."""
+
+    call: str = Field(description="The Call-ID.")
+    source: str
+    destination: str
+    status: int | None = Field(description="The final response of the INVITE, where one was seen.")
+
+
+class Join(ReportModel):
+    """Why two calls are one session."""
+
+    outer: str = Field(description="The Call-ID of the call that was there first.")
+    inner: str = Field(description="The Call-ID of the call that continues it.")
+    relation: str = Field(description="`relayed`, `replaces` or `referred`.")
+    score: float = Field(description="From 0 to 1.")
+    evidence: tuple[str, ...]
+
+
+class Session(ReportModel):
+    """Calls of one input that belong together although their Call-IDs differ."""
+
+    input: str
+    calls: tuple[str, ...]
+    legs: tuple[Leg, ...]
+    joins: tuple[Join, ...]
+
+
+class Ambiguous(ReportModel):
+    """A call that continues one of several others; which one the trace does not tell."""
+
+    input: str
+    call: str
+    candidates: tuple[str, ...] = Field(description="Call-IDs, the one that fits best first.")
+
+
 class InputQuality(ReportModel):
     """What was measured in one input."""
 
@@ -167,6 +203,8 @@ class Report(ReportModel):
     not_checked: tuple[Unchecked, ...]
     quality: tuple[InputQuality, ...]
     verdict: Outcome
+    sessions: tuple[Session, ...] = Field(description="Sessions of more than one Call-ID.")
+    ambiguous: tuple[Ambiguous, ...] = Field(description="Calls that may belong to several sessions.")
 
 
 def json_schema() -> dict[str, Any]:

@@ -10,13 +10,17 @@ from dataclasses import dataclass, replace
 from sip_ci.findings import Evidence, Finding
 from sip_ci.inputs import TraceFile
 from sip_ci.results import (
+    AmbiguousCall,
     CallLadder,
     CallMeasurement,
+    CallSession,
     InputResult,
     IssueAnswer,
     LadderStep,
     NotChecked,
     QualityReport,
+    SessionJoin,
+    SessionLeg,
     StreamMeasurement,
 )
 from sip_ci.service.chunks import Chunk, Place
@@ -28,6 +32,7 @@ from sip_ci.service.wire import (
     WireEvidence,
     WireFinding,
 )
+from sip_ci.service.wire import CallSession as WireSession
 from sip_ci.service.wire import LadderStep as WireStep
 
 _VARIABLE_PARTS = re.compile(r"[0-9A-Fa-f]*[0-9][0-9A-Fa-f.:]*")
@@ -84,6 +89,12 @@ def translate(file: TraceFile, parts: Sequence[Part], *, is_text: bool, notices:
         not_checked=tuple(not_checked.values()),
         quality=_quality([part.response.quality for part in parts]),
         ladders=tuple(_ladder(ladder, part.chunk) for part in parts for ladder in part.response.ladders),
+        sessions=tuple(_session(session) for part in parts for session in part.response.sessions),
+        ambiguous=tuple(
+            AmbiguousCall(item.call, tuple(candidate.call for candidate in item.candidates))
+            for part in parts
+            for item in part.response.ambiguous
+        ),
         issue=_issue([part.response.meta.issue for part in parts if part.response.meta.issue]),
     )
     return InputAnalysis(result, tuple(findings.values()))
@@ -187,7 +198,16 @@ def _issue(verdicts: Sequence[IssueVerdict]) -> IssueAnswer | None:
 def _ladder(ladder: Ladder, chunk: Chunk | None) -> CallLadder:
     count = len(ladder.participants)
     steps = [step for step in ladder.steps if 0 <= step.source < count and 0 <= step.destination < count]
-    return CallLadder(ladder.call, ladder.participants, tuple(_step(step, chunk) for step in steps), ladder.omitted)
+    drawn = tuple(_step(step, chunk) for step in steps)
+    return CallLadder(ladder.call, ladder.participants, drawn, ladder.omitted, ladder.other_calls)
+
+
+def _session(wire: WireSession) -> CallSession:
+    return CallSession(
+        wire.calls,
+        tuple(SessionLeg(**dict(leg)) for leg in wire.legs),
+        tuple(SessionJoin(**dict(join)) for join in wire.joins),
+    )
 
 
 def _step(step: WireStep, chunk: Chunk | None) -> LadderStep:

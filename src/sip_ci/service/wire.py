@@ -112,6 +112,48 @@ class Ladder(WireModel):
     participants: tuple[str, ...]
     steps: tuple[LadderStep, ...]
     omitted: int = Field(default=0, description="Steps left out because the ladder would be too long.")
+    other_calls: tuple[str, ...] = Field(default=(), description="Call-IDs of the same session that are drawn too.")
+
+
+class SessionLeg(WireModel):
+    """One leg of a session: an INVITE on one hop."""
+
+    call: str = Field(description="The Call-ID.")
+    source: str
+    destination: str
+    status: int | None = Field(default=None, description="The final response of the INVITE, where one was seen.")
+
+
+class SessionJoin(WireModel):
+    """Why two calls are one session."""
+
+    outer: str = Field(description="The Call-ID of the call that was there first.")
+    inner: str = Field(description="The Call-ID of the call that continues it.")
+    relation: str = Field(description="`relayed`, `replaces` or `referred`.")
+    score: float = Field(description="From 0 to 1.")
+    evidence: tuple[str, ...] = ()
+
+
+class CallSession(WireModel):
+    """Calls that belong together although their Call-IDs differ."""
+
+    calls: tuple[str, ...]
+    legs: tuple[SessionLeg, ...] = ()
+    joins: tuple[SessionJoin, ...] = ()
+
+
+class SessionCandidate(WireModel):
+    """A call that another may continue."""
+
+    call: str
+    score: float
+
+
+class AmbiguousCall(WireModel):
+    """A call that continues one of several others; which one the trace does not tell."""
+
+    call: str
+    candidates: tuple[SessionCandidate, ...]
 
 
 class CallQuality(WireModel):
@@ -206,6 +248,10 @@ class AnalysisResponse(WireModel):
     quality: Quality = Quality()
     not_checked: tuple[NotChecked, ...] = ()
     ladders: tuple[Ladder, ...] = ()
+    sessions: tuple[CallSession, ...] = Field(
+        default=(), description="Sessions of more than one Call-ID; the first of them, where there are many."
+    )
+    ambiguous: tuple[AmbiguousCall, ...] = ()
     meta: Meta = Meta()
 
 
