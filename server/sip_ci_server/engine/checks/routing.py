@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.headers import NameAddr
 from sip_ci.trace.message import SipMessage
-from sip_ci.trace.observation import Fidelity, Transport
+from sip_ci.trace.observation import Endpoint, Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
 from sip_ci_server.engine.checks.journey_evidence import changed_before
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
@@ -41,13 +41,11 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     # A log's own side is worked out from the very headers that are in question here.
     if model.seen.origin is TraceOrigin.LOG or transaction.request.top_via.parameter("rport") is None:
         return
-    home = model.nodes.home
-    wrong = []
-    for response in transaction.responses:
-        destination = response.observation.destination
-        if destination is None or destination.is_unnamed or home(destination) == home(source):
-            return
-        wrong.append(response)
+    wrong = [item for item in transaction.responses if _is_astray(item, source, model)]
+    # Some stacks send 100 back where the request came from, and only what the application says to the Via's address.
+    told = [item for item in transaction.responses if item.status != 100] or transaction.responses
+    if any(item not in wrong for item in told):
+        return
     actual = wrong[0].observation.destination
     via = transaction.request.top_via
     arrived = _arrived(transaction, model)
@@ -65,6 +63,12 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         calls=(transaction.call_id,),
         severity=Severity.MEDIUM if arrived else None,
     )
+
+
+def _is_astray(response: SipMessage, source: Endpoint, model: Model) -> bool:
+    """Whether a response went elsewhere than to where its request came from; not where that is unknown."""
+    destination, home = response.observation.destination, model.nodes.home
+    return destination is not None and not destination.is_unnamed and home(destination) != home(source)
 
 
 def _arrived(transaction: Transaction, model: Model) -> bool:
