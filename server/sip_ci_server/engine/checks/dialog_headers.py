@@ -1,0 +1,172 @@
+"""What the messages that make a dialog carry for it: Contact, To tag, the Via and Record-Route of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Severity
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.observation import Fidelity
+from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
+from sip_ci_server.engine.dialogs import Leg
+from sip_ci_server.engine.message_faults import agent_of
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.sequence import name_of, phrase_of
+from sip_ci_server.engine.transactions import Transaction
+
+_WHOLE = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
+"""What shows all headers of a message; a decoded or cut one may leave some out."""
+
+
+def _is_whole(message: SipMessage) -> bool:
+    return message.fidelity in _WHOLE
+
+
+@check(
+    "contact-missing-2xx",
+    title="{status} to INVITE has no Contact",
+    severity=Severity.HIGH,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §12.1.1",
+    absent="the trace holds no answered call",
+    only=lambda leg: leg.answer is not None,
+)
+def contact_missing_2xx(leg: Leg, _: Model) -> Iterator[Outcome]:
+    """The 2xx gives no address for requests inside the dialog (RFC 3261 §12.1.1). Medium where the call ended well."""
+    answer = leg.answer
+    if answer is None or not _is_whole(answer) or answer.lines_of("contact"):
+        return
+    bye = leg.bye
+    went_well = bool(leg.acks) and bye is not None and bye.success is not None
+    yield Found(
+        (at(answer, "the answer has no Contact"),),
+        f"{name_of(answer)} answered the call with {phrase_of(answer)} and gave no Contact.",
+        {"status": phrase_of(answer)},
+        key=(agent_of(answer),),
+        calls=(leg.call_id,),
+        severity=Severity.MEDIUM if went_well else None,
+    )
+
+
+@check(
+    "contact-missing-invite",
+    title="INVITE has no Contact",
+    severity=Severity.HIGH,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §8.1.1.8",
+    absent="the trace holds no INVITE",
+    only=lambda transaction: transaction.method == "INVITE",
+)
+def contact_missing_invite(transaction: Transaction, _: Model) -> Iterator[Outcome]:
+    """An INVITE has no Contact (RFC 3261 §8.1.1.8). Low where it was not answered: then nothing needs it."""
+    request = transaction.request
+    if not _is_whole(request) or request.lines_of("contact"):
+        return
+    final = transaction.final
+    refused = final is not None and final.status == 400
+    severity = None if refused else Severity.MEDIUM if transaction.success is not None else Severity.LOW
+    yield Found(
+        (at(request, "the INVITE has no Contact"), *([at(final, "its answer")] if final else [])),
+        f"{name_of(request)} sent INVITE to {request.request_uri.text} without a Contact, so that the other side has"
+        f" no address for its own requests{': it answered ' + phrase_of(final) if final else ''}.",
+        key=(agent_of(request),),
+        calls=(transaction.call_id,),
+        severity=severity,
+    )
+
+
+@check(
+    "to-tag-missing",
+    title="{status} to {method} has no To tag",
+    severity=Severity.HIGH,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §8.2.6.2",
+    absent="the trace holds no answered request",
+    only=lambda transaction: bool(transaction.responses),
+)
+def to_tag_missing(transaction: Transaction, _: Model) -> Iterator[Outcome]:
+    """A response above 100 has no To tag (RFC 3261 §8.2.6.2). High only for the 2xx of an INVITE, which needs it."""
+    for response in transaction.responses:
+        status = response.status or 0
+        if status <= 100 or not _is_whole(response) or response.to.tag or not response.lines_of("to"):
+            continue
+        makes_dialog = transaction.method == "INVITE" and 200 <= status < 300
+        severity = None if makes_dialog and not transaction.acks else Severity.MEDIUM if makes_dialog else Severity.LOW
+        yield Found(
+            (at_header(response, "to", "no tag"),),
+            f"{name_of(response)} answered {transaction.method} with {phrase_of(response)}, and To has no tag.",
+            {"status": phrase_of(response), "method": transaction.method},
+            key=(transaction.method, str(status), agent_of(response)),
+            calls=(transaction.call_id,),
+            severity=severity,
+        )
+        return
+
+
+@check(
+    "resp-headers-changed",
+    title="{status} to {method} changes the {header} of the request",
+    severity=Severity.MEDIUM,
+    category=Category.COMPLIANCE,
+    rfc="RFC 3261 §8.2.6.2",
+    absent="the trace holds no answered request",
+    only=lambda transaction: bool(transaction.responses),
+)
+def resp_headers_changed(transaction: Transaction, _: Model) -> Iterator[Outcome]:
+    """From tag, To tag or the Via list of a response differ from the request's on the same hop (RFC 3261 §8.2.6.2).
+
+    An element takes its own Via off before it passes a response on, so that on each hop both lists are equal.
+    """
+    request = transaction.request
+    if not _is_whole(request):
+        return
+    for response in transaction.responses[:8]:
+        if not _is_whole(response):
+            continue
+        header = ""
+        if [via.branch for via in request.via] != [via.branch for via in response.via]:
+            header = "via"
+        elif request.from_.tag != response.from_.tag:
+            header = "from"
+        elif request.to.tag and request.to.tag != response.to.tag:
+            header = "to"
+        if not header:
+            continue
+        yield Found(
+            (at_header(request, header, "as it was asked"), at_header(response, header, "as it was answered")),
+            f"{name_of(response)} answered {transaction.method} with {phrase_of(response)}, and its"
+            f" {header.title()} is not that of the request: `{(request.header(header) or '')[:100]}` became"
+            f" `{(response.header(header) or '')[:100]}`.",
+            {"status": phrase_of(response), "method": transaction.method, "header": header.title()},
+            key=(header, agent_of(response)),
+            calls=(transaction.call_id,),
+            severity=Severity.LOW if transaction.acks or transaction.method != "INVITE" else None,
+        )
+        return
+
+
+@check(
+    "record-route-not-copied",
+    title="{status} to INVITE does not carry the Record-Route of the request",
+    severity=Severity.HIGH,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §12.1.1",
+    absent="the trace holds no answered call with a Record-Route",
+    only=lambda leg: leg.answer is not None and bool(leg.invite.request.record_routes),
+)
+def record_route_not_copied(leg: Leg, _: Model) -> Iterator[Outcome]:
+    """The callee left out all of the Record-Route of the INVITE that it answered (RFC 3261 §12.1.1)."""
+    answer, request = leg.answer, leg.invite.request
+    if answer is None or not _is_whole(answer) or not _is_whole(request) or answer.record_routes:
+        return
+    yield Found(
+        (
+            at_header(request, "record-route", "the INVITE as it arrived"),
+            at(answer, "its answer has no Record-Route"),
+        ),
+        f"The INVITE reached {leg.invite.destination or 'the callee'} with {len(request.record_routes)} Record-Route"
+        f" entries, and {phrase_of(answer)} carries none of them.",
+        {"status": phrase_of(answer)},
+        key=(agent_of(answer),),
+        calls=(leg.call_id,),
+    )

@@ -1,0 +1,191 @@
+"""What single messages of a trace break, as instances of the checks whose ids begin with `msg-`: one pass over the
+messages.
+
+Only messages whose bytes are those of the wire are judged, and of each sender only the first ones of a kind: what a
+program writes wrong it writes wrong again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from sip_ci.findings import Severity
+from sip_ci.trace.defects import Defect, DefectRule, defects_of
+from sip_ci.trace.message import SipMessage
+from sip_ci.trace.observation import Fidelity
+from sip_ci_server.engine.header_rules import Violation, violations_of
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.transactions import Transaction
+
+JUDGED = 300
+"""Messages of one sender with one method and status that are judged."""
+_AGENT_LENGTH = 40
+_MALFORMED = frozenset({400, 414, 416, 482, 505, 513})
+"""Responses of an element that does not understand a request as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFault:
+    """One thing that one message breaks."""
+
+    message: SipMessage
+    offset: int | None
+    """Byte offset of the line that shows it; None is the start line."""
+    explanation: str
+    """One sentence, without a trailing period."""
+    topic: str
+    """Which rule or header, stable between runs."""
+    agent: str
+    """The product that wrote the message, as its User-Agent or Server says; may be empty."""
+    accepted: bool
+    """Whether the receiver took the message all the same."""
+    severity: Severity | None = None
+
+
+_CHECK_OF_RULE = {
+    DefectRule.NO_START_LINE: "msg-request-line-bad",
+    DefectRule.START_LINE_SPACING: "msg-request-line-bad",
+    DefectRule.START_LINE_TRAILING_SPACE: "msg-request-line-bad",
+    DefectRule.REQUEST_URI_WHITE_SPACE: "msg-request-line-bad",
+    DefectRule.REQUEST_URI_BRACKETS: "msg-request-line-bad",
+    DefectRule.REQUEST_URI_HEADERS: "msg-request-line-bad",
+    DefectRule.VERSION: "msg-version",
+    DefectRule.STATUS_CODE: "msg-status-line-bad",
+    DefectRule.CSEQ: "msg-cseq-malformed",
+    DefectRule.CSEQ_NUMBER: "msg-cseq-malformed",
+    DefectRule.CSEQ_METHOD: "msg-cseq-method-mismatch",
+    DefectRule.CONTENT_LENGTH: "msg-content-length-mismatch",
+    DefectRule.CONTENT_LENGTH_TOO_LARGE: "msg-content-length-mismatch",
+    DefectRule.EXTRA_OCTETS: "msg-content-length-mismatch",
+    DefectRule.NO_CONTENT_TYPE: "msg-content-type-missing",
+    DefectRule.DATE: "msg-date",
+    DefectRule.UNBRACKETED_URI: "msg-uri-brackets",
+    DefectRule.VIA_BRANCH: "msg-branch-cookie",
+    DefectRule.LINE_END: "msg-lf-only",
+    DefectRule.MISSING_TAG: "msg-from-tag-missing",
+}
+_GENERAL = "msg-header-malformed"
+_MISSING = "msg-mandatory-missing"
+_TOLERATED = frozenset({
+    DefectRule.NO_HEADER_END, DefectRule.IPV6_EXTRA_COLON, DefectRule.VIA_RECEIVED_BRACKETS, DefectRule.WARNING,
+})  # fmt: skip
+_COMPUTED: WeakKeyDictionary[Model, dict[str, list[MessageFault]]] = WeakKeyDictionary()
+
+
+def message_faults(model: Model) -> dict[str, list[MessageFault]]:
+    """The faults of single messages by the id of their check: one for each call, topic and product."""
+    found = _COMPUTED.get(model)
+    if found is None:
+        found = _COMPUTED[model] = _collect(model)
+    return found
+
+
+def _collect(model: Model) -> dict[str, list[MessageFault]]:
+    owners = {
+        id(message): transaction
+        for transaction in model.transactions
+        for message in (*transaction.requests, *transaction.responses)
+    }
+    faults: dict[str, list[MessageFault]] = {}
+    judged: dict[tuple[object, ...], int] = {}
+    reported: set[tuple[str, str, str, str]] = set()
+    for message in model.messages:
+        if message.fidelity is not Fidelity.EXACT:
+            continue
+        kind = (model.nodes.source(message), message.method, message.status)
+        judged[kind] = judged.get(kind, 0) + 1
+        if judged[kind] > JUDGED:
+            continue
+        agent = agent_of(message)
+        owner = owners.get(id(message))
+        for check, violation in _violations(message):
+            place = (check, violation.topic, agent, message.call_id)
+            if place in reported:
+                continue
+            reported.add(place)
+            faults.setdefault(check, []).append(
+                MessageFault(
+                    message, violation.offset, violation.explanation, violation.topic, agent,
+                    _accepted(message, owner), violation.severity,
+                )
+            )  # fmt: skip
+    return faults
+
+
+def _violations(message: SipMessage) -> Iterator[tuple[str, Violation]]:
+    defects = defects_of(message)
+    missing = [one.header for one in defects if _check_of(message, one) == _MISSING]
+    if missing:
+        # One message may lack all of them: it is one fault.
+        yield _MISSING, Violation("missing " + " ".join(missing), None, f"It lacks {', '.join(missing)}")
+    for defect in defects:
+        if defect.header in missing and defect.rule is DefectRule.MISSING_HEADER:
+            continue
+        check = _check_of(message, defect)
+        if check:
+            topic = f"{defect.rule.value} {defect.header}".strip()
+            offset = min(defect.start, len(message.raw) - 1) if defect.start else None
+            if defect.rule is DefectRule.MISSING_HEADER:
+                offset = None
+            note = f"{defect.explanation}: {defect.header}" if defect.rule in _NAMED else defect.explanation
+            yield check, Violation(topic, offset, note, _severity_of(message, defect))
+    yield from violations_of(message)
+
+
+_NAMED = frozenset({DefectRule.MISSING_HEADER, DefectRule.REPEATED_HEADER})
+
+
+def _check_of(message: SipMessage, defect: Defect) -> str:
+    rule, header = defect.rule, defect.header
+    if rule in _TOLERATED:
+        return ""
+    if rule is DefectRule.MISSING_HEADER:
+        if header == "contact":
+            return ""
+        return "msg-max-forwards-missing" if header == "max-forwards" else _MISSING
+    if rule is DefectRule.REPEATED_HEADER:
+        lines = message.lines_of(header)
+        forms = {len(line.written.strip()) > 1 for line in lines}
+        equal = len({message.value_of(line) for line in lines}) == 1
+        return "msg-compact-dup" if len(forms) == 2 and equal else "msg-duplicate-single"
+    if rule is DefectRule.SCALAR_RANGE:
+        return "msg-max-forwards-over-70" if header == "max-forwards" else "msg-expires-range"
+    if rule is DefectRule.HEADER_WITHOUT_COLON:
+        after_start = message.raw[defect.start : defect.start + 1] in (b" ", b"\t")
+        return "msg-fold-bad" if after_start else _GENERAL
+    if not header and rule not in _CHECK_OF_RULE:
+        return "msg-request-line-bad"
+    if header == "contact" and rule not in _CHECK_OF_RULE:
+        return "msg-contact-uri-bad"
+    return _CHECK_OF_RULE.get(rule, _GENERAL)
+
+
+def _severity_of(message: SipMessage, defect: Defect) -> Severity | None:
+    if defect.rule is DefectRule.EXTRA_OCTETS and not message.observation.transport.reliable:
+        return Severity.INFO
+    if defect.rule is DefectRule.REPEATED_HEADER:
+        values = {message.value_of(line) for line in message.lines_of(defect.header)}
+        return Severity.LOW if len(values) == 1 else None
+    return None
+
+
+def agent_of(message: SipMessage) -> str:
+    """The product that wrote a message, without its version; empty where it does not say."""
+    text = (message.header("user-agent") or message.header("server") or "").strip()
+    words = text.replace("/", " ").replace("(", " ").split()
+    word = words[0][:_AGENT_LENGTH] if words else ""
+    return word if word.isprintable() else ""
+
+
+def _accepted(message: SipMessage, owner: Transaction | None) -> bool:
+    """Whether the other side shows that it understood a message: a request by its answer, a response by its ACK."""
+    if owner is None:
+        return message.method == "ACK" or message.is_response
+    if message.is_response:
+        return owner.method != "INVITE" or (message.status or 0) < 200 or bool(owner.acks)
+    final = owner.final
+    if final is None:
+        return bool(owner.provisionals)
+    return final.status not in _MALFORMED

@@ -1,0 +1,200 @@
+"""Faults of single messages: found with their line, grouped by product, and silent for what is legal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.support.calls import ALICE, BOB, Ladder
+
+from sip_ci.findings import Severity
+from sip_ci.service.wire import WireFinding
+from sip_ci.trace.observation import Fidelity, Transport
+from sip_ci.trace.trace import TraceOrigin
+
+Change = Callable[[bytes], bytes]
+
+
+def put(old: bytes, new: bytes) -> Change:
+    """Replaces once, and fails where there is nothing to replace."""
+
+    def change(raw: bytes) -> bytes:
+        assert old in raw
+        return raw.replace(old, new, 1)
+
+    return change
+
+
+def spoilt(change: Change, *, status: int | None = None, transport: Transport = Transport.UDP) -> Ladder:
+    """An OPTIONS whose bytes are changed, answered with a status or not at all."""
+    ladder = Ladder(transport=transport)
+    call = ladder.call()
+    sent = call.request("OPTIONS", 0.0, "User-Agent: Phone/1.2", inside=False)
+    if status is not None:
+        call.respond(sent, status, 0.1)
+    packet = ladder.packets[0]
+    packet.raw = change(packet.raw)
+    return ladder.end(60.0)
+
+
+def messages_of(ladder: Ladder) -> dict[str, WireFinding]:
+    return {check: finding for check, finding in ladder.findings().items() if check.startswith("msg-")}
+
+
+CASES: dict[str, tuple[Change, Severity]] = {
+    "msg-mandatory-missing": (put(b"Call-ID: call-1@192.0.2.10\r\n", b""), Severity.HIGH),
+    "msg-request-line-bad": (put(b"sip:bob@example.com SIP", b"<sip:bob@example.com> SIP"), Severity.HIGH),
+    "msg-version": (put(b" SIP/2.0\r\nVia", b" SIP/2.1\r\nVia"), Severity.HIGH),
+    "msg-duplicate-single": (put(b"To: <sip:bob", b"To: <sip:carol@example.com>\r\nTo: <sip:bob"), Severity.HIGH),
+    "msg-compact-dup": (put(b"Content-Length: 0", b"l: 0\r\nContent-Length: 0"), Severity.LOW),
+    "msg-control-byte": (put(b"Phone/1.2", b"Phone/\x001.2"), Severity.HIGH),
+    "msg-nonutf8": (put(b"From: <", b'From: "J\xfcrgen" <'), Severity.LOW),
+    "msg-lf-only": (put(b"User-Agent: Phone/1.2\r\n", b"User-Agent: Phone/1.2\n"), Severity.LOW),
+    "msg-fold-bad": (put(b"SIP/2.0\r\nVia", b"SIP/2.0\r\n stray\r\nVia"), Severity.MEDIUM),
+    "msg-header-malformed": (put(b"From: <", b'From: "open <'), Severity.MEDIUM),
+    "msg-content-length-mismatch": (put(b"Content-Length: 0", b"Content-Length: 40"), Severity.HIGH),
+    "msg-content-type-missing": (lambda raw: raw.replace(b"Length: 0", b"Length: 2") + b"hi", Severity.MEDIUM),
+    "msg-cseq-malformed": (put(b"CSeq: 1 OPTIONS", b"CSeq: one OPTIONS"), Severity.HIGH),
+    "msg-cseq-method-mismatch": (put(b"CSeq: 1 OPTIONS", b"CSeq: 1 INVITE"), Severity.HIGH),
+    "msg-branch-cookie": (put(b"branch=z9hG4bK-", b"branch=old-"), Severity.LOW),
+    "msg-via-transport-mismatch": (put(b"SIP/2.0/UDP", b"SIP/2.0/TCP"), Severity.LOW),
+    "msg-max-forwards-missing": (put(b"Max-Forwards: 70\r\n", b""), Severity.LOW),
+    "msg-max-forwards-over-70": (put(b"Max-Forwards: 70", b"Max-Forwards: 100"), Severity.INFO),
+    "msg-from-tag-missing": (put(b";tag=a1", b""), Severity.HIGH),
+    "msg-uri-brackets": (put(b"To: <sip:bob@example.com>", b"To: sip:bob@example.com?Subject=x"), Severity.HIGH),
+    "msg-uri-param-demoted": (
+        put(b"Contact: <sip:192.0.2.10:5060>", b"Contact: sip:192.0.2.10:5060;transport=tcp"), Severity.MEDIUM,
+    ),
+    "msg-contact-star": (put(b"Contact: <sip:192.0.2.10:5060>", b"Contact: *"), Severity.MEDIUM),
+    "msg-contact-uri-bad": (put(b"Contact: <sip:192.0.2.10:5060>", b"Contact: <sip:192.0.2.10:5060"), Severity.HIGH),
+    "msg-date": (put(b"User-Agent", b"Date: 2010-11-13 23:29\r\nUser-Agent"), Severity.LOW),
+    "msg-expires-range": (put(b"User-Agent", b"Expires: soon\r\nUser-Agent"), Severity.LOW),
+    "msg-pai-params": (put(b"User-Agent", b"P-Asserted-Identity: <sip:1@h.example>;tag=2\r\nUser-Agent"), Severity.LOW),
+    "msg-session-id": (put(b"User-Agent", b"Session-ID: F81D4FAE-7DEC\r\nUser-Agent"), Severity.LOW),
+    "msg-reason": (put(b"User-Agent", b"Reason: Q.850;cause=normal\r\nUser-Agent"), Severity.LOW),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("check", CASES)
+def test_what_a_message_breaks_is_found_with_its_product(check: str) -> None:
+    change, severity = CASES[check]
+    finding = messages_of(spoilt(change))[check]
+
+    assert finding.severity is severity
+    assert "Phone" in finding.detail
+    assert finding.evidence[0].message == 0
+
+
+@pytest.mark.parametrize(
+    "check", sorted(name for name, (_, severity) in CASES.items() if severity.at_least(Severity.MEDIUM))
+)
+def test_what_the_other_side_took_is_low(check: str) -> None:
+    found = messages_of(spoilt(CASES[check][0], status=200))
+    # Without a Call-ID, a CSeq or a Via that matches, the response is that of no request.
+    if check in ("msg-mandatory-missing", "msg-cseq-malformed", "msg-cseq-method-mismatch", "msg-duplicate-single"):
+        return
+    assert found[check].severity is Severity.LOW
+
+
+def test_a_refused_message_keeps_its_severity() -> None:
+    found = messages_of(spoilt(CASES["msg-uri-brackets"][0], status=400))
+    assert found["msg-uri-brackets"].severity is Severity.HIGH
+
+
+@pytest.mark.parametrize("fidelity", [Fidelity.DECODED, Fidelity.LINE_ENDINGS_LOST, Fidelity.TRUNCATED])
+def test_what_a_log_may_have_changed_is_not_judged(fidelity: Fidelity) -> None:
+    ladder = Ladder(origin=TraceOrigin.TEXT)
+    ladder.call().request("OPTIONS", 0.0, inside=False)
+    for packet in ladder.packets:
+        packet.raw = packet.raw.replace(b"\r\n", b"\n").replace(b"Content-Length: 0", b"Content-Length: 44")
+        packet.fidelity = fidelity
+    assert not messages_of(ladder)
+    assert "msg-lf-only" in {entry.check for entry in ladder.report().not_checked}
+
+
+LEGAL: dict[str, Change] = {
+    "compact names": lambda raw: raw.replace(b"From:", b"f:").replace(b"To:", b"t:").replace(b"Call-ID:", b"i:"),
+    "folding": put(b"User-Agent: Phone", b"User-Agent:\r\n Phone"),
+    "a comma in quotes": put(b"From: <", b'From: "Smith, John" <'),
+    "a semicolon in brackets": put(b"Contact: <sip:192.0.2.10:5060>", b"Contact: <sip:192.0.2.10:5060;transport=udp>"),
+    "several contacts": put(b"Contact: <", b"Contact: <sip:a@example.com>, <"),
+    "a UTF-8 name": put(b"From: <", 'From: "Jürgen" <'.encode()),
+    "a header parameter without brackets": put(b"From: <sip:alice@example.com>", b"From: sip:alice@example.com"),
+    "a tel URI": put(b"To: <sip:bob@example.com>", b"To: <tel:+4930123456>"),
+    "an IPv6 reference": put(b"Contact: <sip:192.0.2.10:5060>", b"Contact: <sip:[2001:db8::1]:5060>"),
+    "a Reason": put(b"User-Agent", b'Reason: Q.850;cause=16;text="a, b", SIP;cause=200\r\nUser-Agent'),
+    "a Session-ID": put(b"User-Agent", b"Session-ID: ab30317f1a784dc48ff824d0d3715d86;remote=0\r\nUser-Agent"),
+    "a keep-alive behind": lambda raw: raw + b"\r\n\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_what_is_legal_is_silent(name: str) -> None:
+    assert not messages_of(spoilt(LEGAL[name], status=200))
+
+
+def test_a_length_is_needed_on_streams_alone() -> None:
+    change = put(b"Content-Length: 0\r\n", b"")
+    tcp = spoilt(change, transport=Transport.TCP)
+    assert messages_of(tcp)["msg-content-length-missing-tcp"].severity is Severity.HIGH
+    for transport in (Transport.UDP, Transport.WS, Transport.WSS):
+        assert "msg-content-length-missing-tcp" not in messages_of(spoilt(change, transport=transport))
+
+
+@pytest.mark.parametrize(
+    ("status", "check", "header"),
+    [
+        (405, "msg-405-no-allow", "Allow: INVITE"),
+        (420, "msg-420-no-unsupported", "Unsupported: x"),
+        (422, "msg-422-no-min-se", "Min-SE: 90"),
+        (423, "msg-423-no-min-expires", "Min-Expires: 60"),
+    ],
+)
+def test_a_refusal_carries_what_a_new_try_needs(status: int, check: str, header: str) -> None:
+    for lines, wanted in (((), True), ((header,), False)):
+        ladder = Ladder()
+        call = ladder.call()
+        call.respond(call.request("REGISTER", 0.0, inside=False), status, 0.1, *lines)
+        assert (check in ladder.findings()) is wanted
+
+
+def test_a_request_without_hops_and_one_that_asks_for_them() -> None:
+    for method, wanted in (("MESSAGE", True), ("OPTIONS", False)):
+        ladder = Ladder()
+        call = ladder.call()
+        call.respond(call.request(method, 0.0, "Max-Forwards: 0", inside=False), 200, 0.1)
+        assert ("msg-max-forwards-zero" in ladder.findings()) is wanted
+
+
+def test_a_status_code_that_is_none() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.respond(call.invite(0.0), 720, 0.1)
+    assert "msg-status-line-bad" in ladder.findings()
+
+
+def test_all_contacts_are_removed_by_a_register_that_expires() -> None:
+    for expires, wanted in (("0", False), ("3600", True)):
+        ladder = Ladder()
+        call = ladder.call()
+        call.respond(call.request("REGISTER", 0.0, "Contact: *", f"Expires: {expires}", inside=False), 200, 0.1)
+        assert ("msg-contact-star" in ladder.findings()) is wanted
+
+
+def test_one_product_is_one_finding_in_many_calls() -> None:
+    ladder = Ladder()
+    for number in range(5):
+        call = ladder.call()
+        for agent in ("Phone/1.2", "Gateway 3"):
+            time = number * 10.0 + (1.0 if agent.startswith("G") else 0.0)
+            sent = call.request("OPTIONS", time, f"User-Agent: {agent}", "Max-Forwards", inside=False)
+            call.respond(sent, 200, time + 0.1)
+    found = [item for item in ladder.report().findings if item.check == "msg-max-forwards-missing"]
+    assert len(found) == 2
+    assert {item.occurrences for item in found} == {5}
+
+
+def test_a_healthy_call_breaks_nothing() -> None:
+    ladder = Ladder()
+    ladder.call(ALICE, BOB).answered()
+    assert not messages_of(ladder.end(60.0))
