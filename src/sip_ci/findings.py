@@ -85,6 +85,10 @@ class Evidence:
     """By the clock of the trace, in seconds."""
     summary: str = ""
     """The message's start line and its two ends, or the stream, in one line."""
+    offset: int | None = None
+    """Where in the message's bytes the line begins, from 0."""
+    length: int | None = None
+    """Bytes of the line, without its line end."""
 
 
 @dataclass(frozen=True, slots=True)

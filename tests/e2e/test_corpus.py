@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.corpus import CORPUS, needs_corpus
+from tests.support.grounding import assert_grounded
 
 from sip_ci.findings import Severity
 from sip_ci.trace.reading import read_trace
@@ -31,12 +32,9 @@ def _healthy() -> list[str]:
 
 @pytest.mark.parametrize("path", _files(), ids=lambda path: path.name)
 def test_no_trace_costs_a_crash(path: Path) -> None:
-    report = analyze(read_trace(path, path.name))
-    messages = report.meta.trace.messages
-    assert all(
-        proof.message is None or proof.message < messages for finding in report.findings for proof in finding.evidence
-    )
-    assert all(finding.evidence and finding.title and finding.recommendation for finding in report.findings)
+    trace = read_trace(path, path.name)
+    report = analyze(trace)
+    assert_grounded(trace, report)
     checked = {finding.check for finding in report.findings}
     assert not checked & {item.check for item in report.not_checked}
 

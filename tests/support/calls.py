@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from tests.support.grounding import assert_grounded
+
 from sip_ci.findings import Severity
 from sip_ci.service.wire import AnalysisContext, AnalysisResponse, WireFinding
 from sip_ci.trace.media_table import MediaTable
@@ -189,8 +191,11 @@ class Ladder:
         return build_model(self.trace())
 
     def report(self, issue: str | None = None) -> AnalysisResponse:
-        """The diagnosis."""
-        return analyze(self.trace(), AnalysisContext(issue=issue))
+        """The diagnosis, each finding of which must be borne out by the trace."""
+        trace = self.trace()
+        report = analyze(trace, AnalysisContext(issue=issue))
+        assert_grounded(trace, report)
+        return report
 
     def findings(self) -> dict[str, WireFinding]:
         """The worst finding of each check."""

@@ -37,6 +37,7 @@ def evidence_of(proof: Proof) -> WireEvidence:
     line = position.line
     if line is not None and proof.offset is not None:
         line += message.line_number(proof.offset) - 1
+    start, length = message.line_span(proof.offset or 0)
     return WireEvidence(
         message=message.index,
         line=line,
@@ -45,6 +46,8 @@ def evidence_of(proof: Proof) -> WireEvidence:
         text=without_secrets(text)[:LINE_LENGTH],
         why=proof.why,
         summary=_summary(message),
+        offset=start,
+        length=length,
     )
 
 

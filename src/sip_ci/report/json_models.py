@@ -57,6 +57,8 @@ class EvidenceItem(ReportModel):
     frame: int | None = Field(description="1-based packet number in the input, where the input is a capture.")
     time: float | None = Field(description="By the clock of the trace, in seconds.")
     summary: str = Field(description="The message or the stream in one line.")
+    offset: int | None = Field(description="Where in the message's bytes the line begins, from 0.")
+    length: int | None = Field(description="Bytes of the line, without its line end.")
 
 
 class Place(ReportModel):

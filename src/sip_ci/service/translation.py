@@ -150,6 +150,9 @@ def _evidence(wire: WireEvidence, chunk: Chunk | None) -> Evidence:
         frame=place.frame,
         time=wire.time,
         summary=wire.summary,
+        # A message that was rewritten for submission has its lines elsewhere.
+        offset=wire.offset if chunk is None else None,
+        length=wire.length if chunk is None else None,
     )
 
 

@@ -55,6 +55,8 @@ class WireEvidence(WireModel):
     text: str = ""
     why: str = ""
     summary: str = ""
+    offset: int | None = Field(default=None, description="Where in the message's bytes the line begins, from 0.")
+    length: int | None = Field(default=None, description="Bytes of the line, without its line end.")
 
 
 class WireFinding(WireModel):

@@ -174,10 +174,15 @@ class SipMessage:
 
     def line_text(self, offset: int) -> str:
         """The line that holds a byte offset, without its line end."""
+        start, length = self.line_span(offset)
+        return decode(self.raw[start : start + length])
+
+    def line_span(self, offset: int) -> tuple[int, int]:
+        """Where the line that holds a byte offset begins, and its bytes without the line end."""
         newline = newline_of(self.raw)
         start = self.raw.rfind(newline, 0, offset) + 1
         end = self.raw.find(newline, offset)
-        return decode(self.raw[start : end if end >= 0 else len(self.raw)]).rstrip("\r")
+        return start, len(self.raw[start : end if end >= 0 else len(self.raw)].rstrip(b"\r"))
 
     @property
     def call_id(self) -> str:
