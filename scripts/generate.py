@@ -14,12 +14,15 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "server")]
 from sip_ci.catalogue import write_catalogue  # noqa: E402 - the checkout comes before an installed copy
 from sip_ci.config.settings import config_schema  # noqa: E402
 from sip_ci.convert.json_models import json_schema as trace_schema  # noqa: E402
+from sip_ci.glossary import write_glossary  # noqa: E402
 from sip_ci.report.json_models import json_schema  # noqa: E402
 from sip_ci_server.engine.checks.registry import all_checks  # noqa: E402
 from sip_ci_server.engine.knowledge.pages import card, index, page  # noqa: E402
 from sip_ci_server.engine.knowledge.texts import text_of  # noqa: E402
+from sip_ci_server.engine.knowledge.topics import topics  # noqa: E402
 
 CATALOGUE = Path("src/sip_ci/catalogue.json")
+GLOSSARY = Path("src/sip_ci/glossary.json")
 PAGES = Path("docs/checks")
 SCHEMAS: dict[Path, Callable[[], dict[str, Any]]] = {
     Path("docs/schemas/config.schema.json"): config_schema,
@@ -32,6 +35,7 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     """Every generated file, by its path below the root of the checkout, with the text that it should have."""
     checks = [(check, text_of(check.id)) for check in all_checks().values()]
     yield CATALOGUE, write_catalogue(card(check, text) for check, text in checks)
+    yield GLOSSARY, write_glossary(topics(check.id for check, _ in checks))
     yield PAGES / "index.md", index(checks)
     for check, text in checks:
         yield PAGES / f"{check.id}.md", page(check, text)

@@ -42,7 +42,7 @@ def checks(check_id: str | None, *, as_json: bool) -> None:
     elif check_id is None:
         _list(shown)
     else:
-        _explain(shown[0])
+        show_check(shown[0])
 
 
 def _suggestion(check_id: str, catalogue: Iterable[str]) -> str:
@@ -61,20 +61,31 @@ def _list(shown: list[CheckInfo]) -> None:
         click.echo(f"{info.severity.value:<9} {info.category.value:<15} {info.id:<{widest}}  {info.title}")
 
 
-def _explain(info: CheckInfo) -> None:
-    width = max(_NARROWEST, shutil.get_terminal_size((100, 24)).columns)
-    click.echo(textwrap.fill(f"{info.id}: {info.title}", width, break_long_words=False, break_on_hyphens=False) + "\n")
+def show_check(info: CheckInfo) -> None:
+    """Write all that is known of a check to standard output."""
+    show_text(f"{info.id}: {info.title}")
+    click.echo()
     click.echo(f"severity    {info.severity.value}")
     click.echo(f"category    {info.category.value}")
     click.echo(f"confidence  {info.confidence.value}")
     if info.rfc:
         click.echo(f"standard    {info.rfc}")
     click.echo(f"page        {info.address}")
-    for heading, text in (("What it finds", info.description), ("What to change", info.recommendation)):
-        if text:
-            click.echo(f"\n{heading}\n")
-            for line in text.strip().splitlines():
-                click.echo(_wrapped(line, width))
+    show_text(info.description, "What it finds")
+    show_text(info.recommendation, "What to change")
+
+
+def show_text(text: str, heading: str = "") -> None:
+    """Write a text, wrapped to the terminal; below a heading it is indented. Nothing is written for no text."""
+    width = max(_NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+    if not text:
+        return
+    if not heading:
+        click.echo(textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False))
+        return
+    click.echo(f"\n{heading}\n")
+    for line in text.strip().splitlines():
+        click.echo(_wrapped(line, width))
 
 
 def _wrapped(line: str, width: int) -> str:

@@ -39,6 +39,7 @@ _COMMANDS = {
     "analyze": ("sip_ci.cli.analyze:analyze", "Diagnose traces, write reports, and gate the build."),
     "convert": ("sip_ci.cli.convert:convert", "Write traces as a transcript, a capture, JSON, or a ladder."),
     "checks": ("sip_ci.cli.checks:checks", "List the checks, or explain one."),
+    "explain": ("sip_ci.cli.explain:explain", "Explain a symptom, a response code, a cause or a measure."),
     "config": ("sip_ci.cli.config:config", "Show and check the configuration."),
 }
 

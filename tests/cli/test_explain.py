@@ -1,0 +1,58 @@
+"""`sip-ci explain`: finds what people call it by, and says what near names there are."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from sip_ci.catalogue import load_catalogue
+from sip_ci.cli.explain import explain
+from sip_ci.errors import UsageError
+from sip_ci.glossary import find_topics, load_glossary
+
+
+def text_of(*words: str) -> str:
+    result = CliRunner().invoke(explain, words, standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "topic"),
+    [
+        (["404"], "404"),
+        (["q850-38"], "q850-38"),
+        (["Q.850", "38"], "q850-38"),
+        (["cause", "17"], "q850-17"),
+        (["one-way-audio"], "one-way-audio"),
+        (["ONE", "WAY", "AUDIO"], "one-way-audio"),
+        (["unknown_ca"], "tls-48"),
+        (["mos"], "mos"),
+        (["packet", "loss"], "loss"),
+    ],
+)
+def test_a_topic_is_found_by_its_names(words: list[str], topic: str) -> None:
+    known = load_glossary()[topic]
+    assert known in find_topics(" ".join(words))
+    assert known.title in text_of(*words)
+
+
+def test_a_check_is_explained() -> None:
+    assert load_catalogue()["ack-missing-2xx"].title in text_of("ack-missing-2xx")
+
+
+def test_a_code_that_one_check_is_about_is_explained_by_it() -> None:
+    assert "sdp-488" in text_of("488")
+
+
+def test_what_is_not_known_gets_near_names() -> None:
+    with pytest.raises(UsageError, match="one-way-audio"):
+        text_of("one-way-audoi")
+
+
+def test_the_checks_of_topics_exist() -> None:
+    catalogue = load_catalogue()
+    for topic in load_glossary().values():
+        assert set(topic.checks) <= set(catalogue), topic.name
+        assert topic.meaning
