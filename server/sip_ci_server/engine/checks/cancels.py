@@ -34,6 +34,10 @@ def _candidates(cancel: Transaction, model: Model) -> list[Transaction]:
     ]
 
 
+def _route(request: SipMessage) -> str:
+    return ", ".join(entry.uri.text for entry in request.routes)
+
+
 def _differences(cancel: SipMessage, invite: SipMessage) -> list[str]:
     """The fields in which a CANCEL differs from its INVITE, though they must be equal (RFC 3261 §9.1)."""
     pairs = {
@@ -46,6 +50,7 @@ def _differences(cancel: SipMessage, invite: SipMessage) -> list[str]:
         "CSeq number": (str(cancel.cseq.number), str(invite.cseq.number)),
         "From tag": (cancel.from_.tag, invite.from_.tag),
         "To tag": (cancel.to.tag, invite.to.tag),
+        "Route": (_route(cancel), _route(invite)),
     }
     return [f"{name} (`{one}` instead of `{other}`)" for name, (one, other) in pairs.items() if one != other]
 

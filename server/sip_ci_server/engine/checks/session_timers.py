@@ -196,6 +196,8 @@ def st_too_small_422(transaction: Transaction, model: Model) -> Iterator[Outcome
         if model.seen.timed and not model.seen.would_show(final.observation.time, SILENCE):
             severity = Severity.LOW
         key, text = "given up", text + " The request was not tried again."
+        if "timer" not in request.options("supported"):
+            key, text = "no timer", text + " It does not support timers, so its client can make nothing of a 422."
     else:
         evidence.append(at_header(retry.request, "session-expires", "the next try"))
         again, own = interval_of(retry.request), minimum_of(retry.request)

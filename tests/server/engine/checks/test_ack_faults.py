@@ -36,9 +36,7 @@ def test_an_ack_in_time_is_none() -> None:
     assert "ack-late" not in ladder.end(60.0).findings()
 
 
-@pytest.mark.parametrize(
-    ("sends", "severity"), [((1.5, 2.5, 4.5, 8.5), Severity.HIGH), ((1.5, 2.5), Severity.MEDIUM)]
-)
+@pytest.mark.parametrize(("sends", "severity"), [((1.5, 2.5, 4.5, 8.5), Severity.HIGH), ((1.5, 2.5), Severity.MEDIUM)])
 def test_an_ack_that_does_not_arrive(sends: tuple[float, ...], severity: Severity) -> None:
     ladder, call, invite = _answered(sends=sends)
     call.ack(invite, 1.05)
