@@ -102,6 +102,8 @@ class _Seen:
     by_session: dict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
     """By session: the fingerprints, and whether an instance there can fail a build."""
     by_call: dict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
+    in_calls: dict[str, bool] = field(default_factory=dict)
+    """All fingerprints that were seen in calls."""
     by_user: dict[str, list[tuple[float | None, str, bool]]] = field(default_factory=lambda: defaultdict(list))
     """By user part: when, the fingerprint, and whether it can fail a build."""
     by_host: dict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
@@ -127,6 +129,7 @@ class _Index:
     def _note(self, fingerprint: str, instance: Instance) -> None:
         seen, gates = self._seen[instance.check.id], instance.gates
         for call in instance.found.calls:
+            seen.in_calls[fingerprint] = seen.in_calls.get(fingerprint, False) or gates
             for table, key in ((seen.by_session, self._joined.key(call)), (seen.by_call, call)):
                 table[key][fingerprint] = table[key].get(fingerprint, False) or gates
         if not instance.found.calls:
@@ -173,10 +176,9 @@ class _Index:
         """Causes that belong to no call: to the hosts that the instance's messages went between, or to the trace."""
         seen = self._seen[name]
         causes = dict(seen.anywhere)
-        if not instance.found.calls:
+        if not instance.found.calls and instance.check.subject is Model:
             # What was judged by the whole trace has its causes anywhere in it.
-            for fingerprints in seen.by_session.values():
-                causes.update(fingerprints)
+            causes.update(seen.in_calls)
         if seen.by_host:
             for message in instance.messages():
                 for end in (message.observation.source, message.observation.destination):
