@@ -168,14 +168,14 @@ def t38_param_drift(item: Round, model: Model) -> Iterator[Outcome]:
     managed = [(one.attribute("t38faxratemanagement") or "").lower() for one in (offered, answered)]
     if all(managed) and managed[0] != managed[1]:
         drifts.append(("t38faxratemanagement", managed[0], managed[1]))
-    for name, left, right in drifts:
+    for name, limit, wanted in drifts:
         lines = offered.attribute_line(name), answered.attribute_line(name)
         if lines[0] is None or lines[1] is None:
             continue
         yield Found(
             (at_sdp(item.offer_message, lines[0], "offered"), at_sdp(item.answer_message, lines[1], "answered")),
             f"The offer has `a={lines[0].value}`, and the {item.answer_message.summary} answers `a={lines[1].value}`.",
-            {"parameter": lines[1].value.partition(":")[0], "offered": left, "answered": right},
+            {"parameter": lines[1].value.partition(":")[0], "offered": limit, "answered": wanted},
             key=(name,),
             calls=(item.leg.call_id,),
         )

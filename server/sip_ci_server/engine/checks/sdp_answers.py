@@ -188,8 +188,8 @@ def sdp_pt_remap(item: Round, model: Model) -> Iterator[Outcome]:
 def sdp_profile_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
     """The transport protocol of the answer is not that of the offer (RFC 3264 §6).
 
-    High between RTP in the clear and SRTP, and between keys in the description and DTLS; medium where the offer in the clear brought keys, so that SRTP was meant;
-    low where only the feedback profile or the spelling for DTLS differs.
+    High between RTP in the clear and SRTP, and between keys in the description and DTLS; medium where the offer in the
+    clear brought keys, so that SRTP was meant; low where only the feedback profile or the spelling for DTLS differs.
     """
     del model
     for pair in item.pairs:

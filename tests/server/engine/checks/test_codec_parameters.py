@@ -1,0 +1,168 @@
+"""Format parameters that do not fit, and the table of what they may be."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+from tests.support.calls import ALICE, BOB, PROXY, Ladder, sdp
+
+from sip_ci.findings import Severity
+from sip_ci.service.wire import WireFinding
+from sip_ci.trace.observation import Endpoint
+from sip_ci_server.engine.knowledge.codec_table import Codec, Parameter, ParameterKind, codecs
+
+
+def found(
+    check: str, rtpmap: str, offered: str | None, answered: str | None, kind: str = "audio"
+) -> WireFinding | None:
+    """A call with one codec and the format parameters of both sides."""
+    ladder = Ladder()
+    call = ladder.call()
+
+    def media(parameters: str | None) -> str:
+        number = rtpmap.split(" ")[0]
+        line = f"\r\na=fmtp:{number} {parameters}" if parameters else ""
+        return f"m={kind} 40000 RTP/AVP {number}\r\na=rtpmap:{rtpmap}{line}"
+
+    invite = call.invite(0.0, offer=sdp(ALICE, media=media(offered)))
+    call.respond(invite, 200, 1.0, body=sdp(BOB, media=media(answered)))
+    call.ack(invite, 1.03)
+    return ladder.findings().get(check)
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "severity"),
+    [
+        ("annexb=no", None, Severity.LOW),
+        ("annexb=no", "annexb=yes", Severity.LOW),
+        (None, "annexb=no", Severity.INFO),
+        ("annexb=yes", None, None),
+        ("annexb=no", "annexb=NO", None),
+        (None, None, None),
+    ],
+)
+def test_silence_suppression_of_g729(offered: str | None, answered: str | None, severity: Severity | None) -> None:
+    finding = found("codec-g729-annexb", "18 G729/8000", offered, answered)
+    assert (finding.severity if finding else None) is severity
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "fits"),
+    [
+        ("octet-align=1", None, False),
+        ("octet-align=1", "octet-align=0", False),
+        ("mode-set=0,1,2", "mode-set=7", False),
+        ("octet-align=1; mode-set=7", "octet-align=1;mode-set=0,2,4,7", True),
+        (None, "octet-align=0", True),
+        ("mode-set=0,2", None, True),
+    ],
+)
+def test_amr(offered: str | None, answered: str | None, fits: bool) -> None:
+    finding = found("codec-amr-mode-mismatch", "96 AMR/8000", offered, answered)
+    assert (finding is None) is fits
+    assert finding is None or finding.severity is Severity.MEDIUM
+
+
+def test_one_of_two_forms_of_amr_is_chosen() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    both = "m=audio 40000 RTP/AVP 96 97\r\na=rtpmap:96 AMR/8000\r\na=rtpmap:97 AMR/8000\r\na=fmtp:97 octet-align=1"
+    invite = call.invite(0.0, offer=sdp(ALICE, media=both))
+    answer = "m=audio 42000 RTP/AVP 97\r\na=rtpmap:97 AMR/8000\r\na=fmtp:97 octet-align=1"
+    call.respond(invite, 200, 1.0, body=sdp(BOB, media=answer))
+    assert "codec-amr-mode-mismatch" not in ladder.findings()
+
+
+def test_frame_lengths_of_ilbc() -> None:
+    assert found("codec-ilbc-mode", "97 iLBC/8000", "mode=20", None) is not None
+    assert found("codec-ilbc-mode", "97 iLBC/8000", "mode=30", None) is None
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "fits"),
+    [
+        ("profile-level-id=42e01f;packetization-mode=1", "profile-level-id=640028;packetization-mode=1", False),
+        ("profile-level-id=42e01f;packetization-mode=1", "profile-level-id=42e01f", False),
+        ("profile-level-id=42e01f;packetization-mode=1", "profile-level-id=42E00D;packetization-mode=1", True),
+        ("profile-level-id=42801f", "profile-level-id=42e01f", True),
+        ("packetization-mode=1", "profile-level-id=42e01f;packetization-mode=1", True),
+    ],
+    ids=["profile", "mode", "level", "constrained baseline", "no profile"],
+)
+def test_h264(offered: str, answered: str, fits: bool) -> None:
+    finding = found("codec-h264-profile", "99 H264/90000", offered, answered, "video")
+    assert (finding is None) is fits
+
+
+def test_the_rtpmap_of_opus() -> None:
+    assert found("codec-opus-fmtp", "96 opus/48000", None, None) is not None
+    assert found("codec-opus-fmtp", "96 opus/16000/2", None, None) is not None
+    assert found("codec-opus-fmtp", "96 OPUS/48000/2", "stereo=0;useinbandfec=1", None) is None
+
+
+@pytest.mark.parametrize(
+    ("rtpmap", "parameters", "valid"),
+    [
+        ("97 iLBC/8000", "mode=25", False),
+        ("96 AMR/8000", "mode-set=0,9", False),
+        ("96 opus/48000/2", "maxaveragebitrate=1000000", False),
+        ("101 telephone-event/8000", "0-300", False),
+        ("101 telephone-event/8000", "0-15", True),
+        ("101 telephone-event/8000", "0-11,16", True),
+        ("96 opus/48000/2", "minptime=10;useinbandfec=1", True),
+        ("96 speex/16000", "mode=anything", True),
+    ],
+)
+def test_values_of_parameters(rtpmap: str, parameters: str, valid: bool) -> None:
+    finding = found("codec-fmtp-invalid", rtpmap, parameters, parameters)
+    assert (finding is None) is valid
+    assert finding is None or finding.severity is Severity.LOW
+
+
+def test_longer_packets_than_allowed() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.invite(0.0, offer=sdp(ALICE, media="m=audio 40000 RTP/AVP 0\r\na=ptime:60\r\na=maxptime:40"))
+    assert ladder.findings()["sdp-maxptime-exceeded"].severity is Severity.LOW
+    ladder = Ladder()
+    ladder.call().invite(0.0, offer=sdp(ALICE, media="m=audio 40000 RTP/AVP 0\r\na=ptime:20\r\na=maxptime:150"))
+    assert "sdp-maxptime-exceeded" not in ladder.findings()
+
+
+def bridged(inner_codec: str) -> Ladder:
+    """A B2BUA at the proxy's place, with one Session-ID on both legs."""
+    ladder = Ladder()
+    marks = "Session-ID: 0123456789abcdef0123456789abcdef;remote=00000000000000000000000000000000"
+    outer, inner = ladder.call(ALICE, PROXY), ladder.call(PROXY, Endpoint("198.51.100.20", 5060), caller_tag="x9")
+    first = outer.invite(0.0, marks, offer=sdp(ALICE, media="m=audio 40000 RTP/AVP 0"))
+    second = inner.invite(0.05, marks, offer=sdp(PROXY, media=f"m=audio 41000 RTP/AVP {inner_codec}"))
+    inner.respond(second, 200, 1.0, body=sdp(BOB, media=f"m=audio 42000 RTP/AVP {inner_codec}"))
+    inner.ack(second, 1.02)
+    outer.respond(first, 200, 1.05, body=sdp(PROXY, media="m=audio 41002 RTP/AVP 0"))
+    outer.ack(first, 1.07)
+    return ladder
+
+
+def test_legs_with_different_codecs() -> None:
+    finding = bridged("18").findings()["transcoding-detected"]
+    assert finding.severity is Severity.INFO
+    assert ("PCMU" in finding.title, "G729" in finding.title) == (True, True)
+
+
+def test_legs_with_one_codec() -> None:
+    assert "transcoding-detected" not in bridged("0").findings()
+
+
+def test_the_table_has_sources_and_defaults_that_it_accepts() -> None:
+    for codec in codecs().values():
+        assert codec.source
+        for parameter in codec.parameters.values():
+            assert not parameter.default or parameter.accepts(parameter.default)
+            assert parameter.kind is not ParameterKind.CHOICE or parameter.choices
+
+
+def test_a_misspelt_entry_is_an_error() -> None:
+    with pytest.raises(ValidationError):
+        Codec.model_validate({"source": "x", "paramters": {}})
+    with pytest.raises(ValidationError):
+        Parameter.model_validate({"kind": "number"})

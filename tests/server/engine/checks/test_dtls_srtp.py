@@ -1,0 +1,71 @@
+"""Fingerprints and roles of DTLS-SRTP, and media that share a port."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.calls import ALICE, BOB, Ladder, sdp
+
+from sip_ci.findings import Severity
+from sip_ci.trace.observation import Transport
+
+PRINT = "a=fingerprint:sha-256 AA:BB:CC"
+WEB = "m=audio {port} UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\n{lines}"
+
+
+def negotiated(offered: str, answered: str, *, session: str = "", transport: Transport = Transport.WSS) -> Ladder:
+    """A call of these lines below an audio over DTLS; `session` stands above the media of both sides."""
+    ladder = Ladder(transport=transport)
+    call = ladder.call()
+
+    def body(end: object, port: int, lines: str) -> bytes:
+        text = sdp(end, media=WEB.format(port=port, lines=lines))  # type: ignore[arg-type]
+        return text.replace(b"t=0 0\r\n", f"t=0 0\r\n{session}\r\n".encode()) if session else text
+
+    invite = call.invite(0.0, offer=body(ALICE, 40_000, offered))
+    call.respond(invite, 200, 1.0, body=body(BOB, 42_000, answered))
+    call.ack(invite, 1.03)
+    return ladder
+
+
+def test_no_fingerprint() -> None:
+    finding = negotiated("a=setup:actpass", f"{PRINT}\r\na=setup:active").findings()["dtls-fingerprint-missing"]
+    assert finding.severity is Severity.CRITICAL
+    assert finding.evidence[0].text == "m=audio 40000 UDP/TLS/RTP/SAVPF 0"
+
+
+def test_the_fingerprint_of_the_session_and_of_a_bundle() -> None:
+    assert "dtls-fingerprint-missing" not in negotiated("a=setup:actpass", "a=setup:active", session=PRINT).findings()
+    bundled = f"a=mid:0\r\n{PRINT}\r\na=setup:actpass\r\nm=video 40000 UDP/TLS/RTP/SAVPF 34\r\na=mid:1"
+    ladder = negotiated(bundled, bundled.replace("actpass", "active"), session="a=group:BUNDLE 0 1")
+    assert "dtls-fingerprint-missing" not in ladder.findings()
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "severity"),
+    [
+        ("actpass", "actpass", Severity.HIGH),
+        ("active", "active", Severity.HIGH),
+        ("passive", "passive", Severity.HIGH),
+        ("actpass", "", Severity.MEDIUM),
+        ("actpass", "active", None),
+        ("actpass", "passive", None),
+        ("active", "passive", None),
+        ("passive", "active", None),
+        ("actpass", "holdconn", None),
+    ],
+)
+def test_roles(offered: str, answered: str, severity: Severity | None) -> None:
+    ladder = negotiated(
+        f"{PRINT}\r\na=setup:{offered}", PRINT + (f"\r\na=setup:{answered}" if answered else "")
+    )  # fmt: skip
+    finding = ladder.findings().get("dtls-setup-conflict")
+    assert (finding.severity if finding else None) is severity
+
+
+def test_tcp_media_without_dtls_has_roles_of_its_own() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    media = "m=application {} TCP/BFCP *\r\na=setup:actpass"
+    invite = call.invite(0.0, offer=sdp(ALICE, media=media.format(40_000)))
+    call.respond(invite, 200, 1.0, body=sdp(BOB, media=media.format(42_000)))
+    assert "dtls-setup-conflict" not in ladder.findings()
