@@ -26,6 +26,8 @@ NULL_UUID = "0" * 32
 SHORTEST_IDENTIFIER = 6
 """Characters below which an identifier could be anything."""
 _UUID = re.compile(r"[0-9a-f]{32}")
+_DECORATED = re.compile(r"\+?([0-9]{7,20})[_.~/-]")
+"""A number with something behind it, as gateways to browsers write."""
 _DIGITS = re.compile(r"\D")
 COMPARED_DIGITS = 7
 """Trailing digits by which two numbers are compared: prefixes and country codes come and go between legs."""
@@ -71,6 +73,9 @@ def marks_of(invite: SipMessage, description: SessionDescription | None) -> Mark
 def comparable(user: str) -> str:
     """A user part by which legs can be compared: the last digits of a number, or the name in lower case."""
     user = user.partition(";")[0]
+    decorated = _DECORATED.match(user)
+    if decorated is not None:
+        return decorated[1][-COMPARED_DIGITS:]
     digits = _DIGITS.sub("", user)
     letters = sum(character.isalpha() for character in user)
     return digits[-COMPARED_DIGITS:] if len(digits) >= 3 and not letters else user.lower()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.support.calls import ALICE, BOB, CAROL, PROXY, SECOND_PROXY, Call, Ladder, sdp
 
+from sip_ci_server.engine.session_marks import comparable
 from sip_ci_server.engine.sessions import ENOUGH, Join, Relation, Sessions
 
 SESSION_ID = "ab30317f1a784dc48ff824d0d3715d86"
@@ -78,6 +79,17 @@ def test_an_identifier_joins_legs_that_nothing_else_does(outer: str, inner: str)
 def test_what_may_be_chance_joins_nothing(ladder: Sessions) -> None:
     assert _joins(ladder) == []
     assert ladder.ambiguous == ()
+
+
+@pytest.mark.parametrize(
+    ("user", "other", "equal"),
+    [
+        ("+4930123456", "030123456", True), ("12675941249_Uclx8s21", "+12675941249", True), ("Alice", "alice", True),
+        ("+4930123456", "+4930123457", False), ("alice", "bob", False), ("12", "99912", False),
+    ],
+)  # fmt: skip
+def test_numbers_compare_by_their_last_digits(user: str, other: str, equal: bool) -> None:
+    assert (comparable(user) == comparable(other)) is equal
 
 
 def test_two_calls_that_fit_equally_well_are_ambiguous() -> None:
