@@ -1,6 +1,6 @@
 """Runs one input and holds the bounds: nothing raises, nothing hangs, memory follows the input.
 
-The bound of memory is what docs/captures.md promises under "Limits".
+The bound of memory is what docs/captures.md promises under "Large captures".
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from fuzz.interface import Target
 
 SECONDS = 10.0
 """One input of a few kilobytes takes milliseconds; more than this, on whatever machine, is a loop that does not end."""
-MEMORY_BASE = 24 << 20
+MEMORY_BASE = 32 << 20
 """Bytes that any input may cost: buffers of fixed size."""
-MEMORY_FACTOR = 200
+MEMORY_FACTOR = 64
 """Bytes that each unfolded byte of the input may cost besides."""
 _SAMPLE = 64
 """Memory is measured for one in so many inputs, always the same ones: it makes an execution several times slower."""
