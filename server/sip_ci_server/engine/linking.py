@@ -127,7 +127,8 @@ class _Index:
                     self._note(fingerprint, instance)
 
     def _note(self, fingerprint: str, instance: Instance) -> None:
-        seen, gates = self._seen[instance.check.id], instance.gates
+        # What is only context, such as a callee who is busy, may be named and explains no fault.
+        seen, gates = self._seen[instance.check.id], instance.gates and instance.severity is not Severity.INFO
         for call in instance.found.calls:
             seen.in_calls[fingerprint] = seen.in_calls.get(fingerprint, False) or gates
             for table, key in ((seen.by_session, self._joined.key(call)), (seen.by_call, call)):

@@ -163,6 +163,37 @@ def test_findings_that_nothing_links_are_roots(make: Callable[[Ladder], None]) -
     assert all(finding.root for finding in ladder.end(60.0).report().findings)
 
 
+def test_what_is_only_context_explains_no_fault() -> None:
+    found = _findings(_instance("nat-sdp-private", "a", severity=Severity.INFO), _instance("media-one-way", "a"))
+
+    assert found["media-one-way"].root
+    assert found["nat-sdp-private"].severity is Severity.INFO
+
+
+def test_key_figures_are_the_effect_of_the_failures_that_they_count() -> None:
+    ladder = Ladder()
+    for number in range(20):
+        call = ladder.call()
+        invite = call.invite(float(number))
+        call.respond(invite, 503, number + 0.1)
+        call.ack(invite, number + 0.2)
+    found = ladder.end(60.0).findings()
+
+    assert "final-503" in found
+    assert not [check for check, finding in found.items() if check.startswith("kpi-") and finding.root]
+
+
+def test_key_figures_that_only_busy_callees_explain_stand_alone() -> None:
+    ladder = Ladder()
+    for number in range(20):
+        call = ladder.call()
+        invite = call.invite(float(number))
+        call.respond(invite, 486, number + 0.1)
+        call.ack(invite, number + 0.2)
+
+    assert all(finding.root for finding in ladder.end(60.0).report().findings)
+
+
 def test_the_share_of_calls_is_told() -> None:
     ladder = Ladder()
     for number in range(4):
