@@ -138,11 +138,23 @@ def main() -> None:
                 f" {ours.seconds / theirs.seconds:6.2f} {ours.peak_bytes / 1e6:10.0f} {theirs.peak_bytes / 1e6:10.0f}",
                 flush=True,
             )
+            if case == "calls-20000":
+                _sip_doctor(path, ours.seconds)
             path.unlink()
         if options.only in (None, "log-100mb"):
             _log_case(sip_ci, directory, options.runs)
         if options.only == "rtp-10gb":
             _large_case(sip_ci, directory)
+
+
+def _sip_doctor(path: Path, ours: float) -> None:
+    """The same capture by sip-doctor, once, where that is installed."""
+    program = shutil.which("sip-doctor")
+    if program is None:
+        print("(sip-doctor is not on the PATH: pip install sip-doctor, in a folder of its own)")
+        return
+    seconds = _run([program, "read", path.name, "--json"], path.parent)
+    print(f"sip-doctor read --json: {seconds:.1f} s, {seconds / ours:.1f} times as long as sip-ci", flush=True)
 
 
 def _large_case(sip_ci: str, directory: Path) -> None:
