@@ -107,8 +107,8 @@ def sdp_duplicate_pt(item: Described, model: Model) -> Iterator[Outcome]:
     rfc="RFC 8866 §5",
 )
 def sdp_mandatory_line(item: Described, model: Model) -> Iterator[Outcome]:
-    """One of v=, o=, s= and t= is missing, o= has not its six fields, or lines stand in another order than RFC 8866 §5
-    gives.
+    """One of v=, o=, s= and t= is missing, v= is not 0, an m= line cannot be read, o= has not its six fields, or lines
+    stand in another order than RFC 8866 §5 gives.
     """
     del model
     description, message = item.description, item.message
@@ -118,6 +118,14 @@ def sdp_mandatory_line(item: Described, model: Model) -> Iterator[Outcome]:
         if letter not in letters:
             yield _broken(item, session[0] if session else None, f"has no {letter}= line", letter, severity)
             return
+    version = next(line for line in session if line.type == "v")
+    if version.value != "0":
+        yield _broken(item, version, f"has the version {version.value[:20]}", "version", Severity.MEDIUM)
+        return
+    unread = next((line for line, _ in description.defects if line.type == "m"), None)
+    if unread is not None:
+        yield _broken(item, unread, "has an m= line that cannot be read", "media", Severity.MEDIUM)
+        return
     origin = next(line for line in session if line.type == "o")
     fields = origin.value.split()
     if len(fields) != _ORIGIN_FIELDS:

@@ -112,6 +112,16 @@ def test_a_name_with_a_blank_in_the_origin() -> None:
     assert finding.evidence[0].text.startswith("o=Alice Smith")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"v=0", b"v=1"), (b"m=audio 40000 ", b"m=audio 400000 "), (b"m=audio 40000 ", b"m=audio ")]
+)
+def test_lines_that_cannot_be_read(old: bytes, new: bytes) -> None:
+    finding = found(offered(sdp(ALICE).replace(old, new)), "sdp-mandatory-line")
+    assert finding is not None
+    assert finding.severity is Severity.MEDIUM
+    assert finding.evidence[0].text.encode().startswith(new)
+
+
 def test_lines_in_another_order_are_minor() -> None:
     body = sdp(ALICE).replace(b"t=0 0\r\n", b"").replace(b"s=-\r\n", b"t=0 0\r\ns=-\r\n")
     finding = found(offered(body), "sdp-mandatory-line")
