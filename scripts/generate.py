@@ -1,4 +1,4 @@
-"""Writes what is made from the code: the catalogue of checks, their pages, and the JSON schemas."""
+"""Writes what is made from the code: the catalogue of checks, their pages, the requirements, and the JSON schemas."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sip_ci.convert.json_models import json_schema as trace_schema  # noqa: E402
 from sip_ci.glossary import write_glossary  # noqa: E402
 from sip_ci.report.json_models import json_schema  # noqa: E402
 from sip_ci_server.engine.checks.registry import all_checks  # noqa: E402
+from sip_ci_server.engine.knowledge.conformance_page import conformance_page  # noqa: E402
 from sip_ci_server.engine.knowledge.pages import card, index, page  # noqa: E402
 from sip_ci_server.engine.knowledge.texts import text_of  # noqa: E402
 from sip_ci_server.engine.knowledge.topics import topics  # noqa: E402
@@ -24,6 +25,7 @@ from sip_ci_server.engine.knowledge.topics import topics  # noqa: E402
 CATALOGUE = Path("src/sip_ci/catalogue.json")
 GLOSSARY = Path("src/sip_ci/glossary.json")
 PAGES = Path("docs/checks")
+CONFORMANCE = Path("docs/conformance.md")
 SCHEMAS: dict[Path, Callable[[], dict[str, Any]]] = {
     Path("docs/schemas/config.schema.json"): config_schema,
     Path("docs/schemas/report.schema.json"): json_schema,
@@ -39,6 +41,7 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     yield PAGES / "index.md", index(checks)
     for check, text in checks:
         yield PAGES / f"{check.id}.md", page(check, text)
+    yield CONFORMANCE, conformance_page()
     for path, schema in SCHEMAS.items():
         yield path, json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
