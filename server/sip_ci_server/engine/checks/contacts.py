@@ -43,9 +43,8 @@ _INSIDE = (Scope.PRIVATE, Scope.SHARED, Scope.LINK_LOCAL)
 def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A private Contact opens a dialog with a public host (RFC 3261 §8.1.1.8, §12.1.1: later requests go to it).
 
-    High where such a request went unanswered or the ACK never came. Low where one was answered, where proxies stay on
-    the path, or where the receiver looks at the source of packets instead (received or rport in the response's Via).
-    Else medium.
+    High where such a request went unanswered or the ACK never came. Else low: receivers that look at the source of
+    packets, and proxies that stay on the path, do not need the Contact.
     """
     for message in (leg.invite.request, *([leg.answer] if leg.answer else [])):
         sender, receiver = ends_of(message)
@@ -59,8 +58,7 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
         back = [item for item in leg.transactions if leg.sent_by_caller(item) is not caller]
         lost = next((item for item in back if not item.responses and _is_due(item, model)), None)
         no_ack = not caller and leg.answer is not None and len(leg.answers) > 1 and not leg.acks
-        served = any(item.responses for item in back) or bool(message.record_routes) or _sees_source(leg, caller)
-        severity = None if lost or no_ack else Severity.LOW if served else Severity.MEDIUM
+        severity = None if lost or no_ack else Severity.LOW
         if caller and leg.answer is not None and not leg.acks and not leg.transactions:
             # The call was never confirmed, so nothing was ever to be sent to this Contact.
             continue
@@ -85,16 +83,6 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
 
 def _is_due(transaction: Transaction, model: Model) -> bool:
     return model.seen.would_show(transaction.time, 4.0) and model.seen.sees_reverse(transaction.request)
-
-
-def _sees_source(leg: Leg, caller: bool) -> bool:
-    """Whether the other side notes where packets come from (RFC 3581 §4), and so can answer to there."""
-    if not caller:
-        return False
-    return any(
-        response.top_via.parameter("received") or response.top_via.parameter("rport")
-        for response in leg.invite.responses[:2]
-    )
 
 
 @check(

@@ -40,7 +40,10 @@ def _calls(items: list[Attempt]) -> tuple[str, ...]:
     rfc="RFC 3261 §26.1",
 )
 def sec_scanner(model: Model, _: Model) -> Iterator[Outcome]:
-    """Requests name an attack tool in User-Agent or From: friendly-scanner, sipvicious and others."""
+    """Requests name an attack tool in User-Agent or From: friendly-scanner, sipvicious and so on.
+
+    Low where nothing answered: every public address is scanned all day.
+    """
     if not len(model.transactions):
         yield NotCheckable(_ABSENT)
     found: dict[str, list[Transaction]] = {}
@@ -61,7 +64,7 @@ def sec_scanner(model: Model, _: Model) -> Iterator[Outcome]:
             {"tool": name, "target": str(first.destination or first.request.request_uri.host)},
             key=(name,),
             calls=tuple(dict.fromkeys(item.call_id for item in items)),
-            severity=exposure_severity(first.request),
+            severity=lowest_of(exposure_severity(first.request), None if answered else Severity.LOW),
         )
 
 

@@ -40,6 +40,13 @@ def test_tools_by_name(path: Path, agent: str, expected: Severity | None) -> Non
     assert severity(ladder.end(60.0), "sec-scanner") is expected
 
 
+def test_a_scan_that_nobody_answers_is_the_noise_of_the_internet() -> None:
+    ladder = Ladder()
+    ladder.call(*PUBLIC).request("OPTIONS", 0.0, "User-Agent: friendly-scanner", inside=False)
+
+    assert severity(ladder.end(60.0), "sec-scanner") is Severity.LOW
+
+
 # -- sec-enumeration ------------------------------------------------------------------------------------------------
 
 
