@@ -101,9 +101,10 @@ def _has_alternatives(media: MediaDescription) -> bool:
 def ipv6_family_mixed(item: Round, model: Model) -> Iterator[Outcome]:
     """One side asks for media at an IPv6 address, the other at an IPv4 address, and neither gives alternatives (ICE or
     ALTC): they cannot reach each other. It is also found where an offer with IPv6 alone was refused by a server that is
-    reached over IPv4.
+    reached over IPv4. Low where media flows in both directions all the same.
     """
-    del model
+    session = model.session_of(item.leg)
+    flows = session is not None and bool(session.to_caller and session.to_callee)
     for pair in item.pairs:
         versions = _literal(pair.offered), _literal(pair.answered)
         if not pair.active or None in versions or versions[0] == versions[1]:
@@ -125,6 +126,7 @@ def ipv6_family_mixed(item: Round, model: Model) -> Iterator[Outcome]:
             {"what": what},
             key=(what,),
             calls=(item.leg.call_id,),
+            severity=Severity.LOW if flows else None,
         )
         return
     rejected, destination = item.rejected, item.offer_message.observation.destination

@@ -30,17 +30,22 @@ _RTCP_LOOKALIKES = range(64, 96)
 )
 def rtcp_mux_unanswered(model: Model, _: Model) -> Iterator[Outcome]:
     """RTCP on the RTP port was offered, the answer does not have it, and RTCP goes to the RTP port all the same."""
-    arrived: dict[Endpoint, RtcpDatagram] = {}
+    arrived: dict[Endpoint, list[RtcpDatagram]] = {}
     for datagram in model.trace.media.rtcp:
-        arrived.setdefault(datagram.destination, datagram)
+        arrived.setdefault(datagram.destination, []).append(datagram)
     for item in model.all_rounds:
+        if any(
+            media.rtcp_mux for other in model.rounds[item.leg.number] if other.answer for media in other.answer.media
+        ):
+            continue
         for pair in item.pairs:
             if not pair.active or not pair.offered.rtcp_mux or pair.answered.rtcp_mux:
                 continue
             connection = pair.answered.connection
             if connection is None or pair.answered.rtcp_port == pair.answered.port:
                 continue
-            seen = arrived.get(Endpoint(connection.address, pair.answered.port))
+            datagrams = arrived.get(Endpoint(connection.address, pair.answered.port), [])
+            seen = next((one for one in datagrams if _during(item, one.time_ns / 1e9)), None)
             if seen is None:
                 continue
             line = pair.offered.attribute_line("rtcp-mux") or pair.offered.line
@@ -60,6 +65,12 @@ def rtcp_mux_unanswered(model: Model, _: Model) -> Iterator[Outcome]:
                 key=(pair.offered.media,),
                 calls=(item.leg.call_id,),
             )
+
+
+def _during(item: Round, time: float) -> bool:
+    """Whether a time lies in the call: its ports may be another call's before and after."""
+    start, end = item.leg.answered_at, item.leg.ended_at
+    return start is not None and start <= time and (end is None or time <= end)
 
 
 @check(

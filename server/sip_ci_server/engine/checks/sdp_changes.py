@@ -156,9 +156,11 @@ def sdp_media_line_dropped(leg: Leg, model: Model) -> Iterator[Outcome]:
 def sdp_pt_redefined(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A dynamic payload type of a medium must mean the same codec for the whole session (RFC 3264 §8.3.2).
 
-    Low where neither meaning is a codec of the conversation.
+    Low where neither meaning is a codec of the conversation, and where the o= line shows that another party's
+    description is passed on.
     """
     for caller, _, before, after in _steps(leg, model):
+        same = before[1].session_id == after[1].session_id
         for old, new in zip(before[1].media, after[1].media, strict=False):
             if old.media != new.media or not new.port:
                 continue
@@ -178,7 +180,7 @@ def sdp_pt_redefined(leg: Leg, model: Model) -> Iterator[Outcome]:
                     {"type": str(number), "before": str(known), "after": str(encoding)},
                     key=(_who(caller), str(known), str(encoding)),
                     calls=(leg.call_id,),
-                    severity=None if known.is_speech or encoding.is_speech else Severity.LOW,
+                    severity=None if same and (known.is_speech or encoding.is_speech) else Severity.LOW,
                 )
                 return
 

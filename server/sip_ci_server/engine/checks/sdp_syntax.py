@@ -211,6 +211,8 @@ def content_type_mismatch(model: Model, _: Model) -> Iterator[Outcome]:
         key = (message.call_id, message.method or str(message.status), declared)
         if is_sdp is described or declared.startswith("multipart/") or key in known:
             continue
+        if not declared and message.fidelity is Fidelity.DECODED:
+            continue
         if described and _reads_as_description(model.descriptions.of(message)):
             continue
         if not described and not is_sdp:

@@ -11,7 +11,8 @@ from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
 
 _WEB = (Transport.WS, Transport.WSS)
-_UNROUTABLE = (404, 408, 410, 476, 477, 478, 480, 500, 502, 503, 504)
+_UNROUTABLE = (476, 477, 478, 500, 502, 503, 504)
+"""What proxies answer where they find no way; 404 and 480 may come from the user behind the connection."""
 
 
 @check(

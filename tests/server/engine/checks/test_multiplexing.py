@@ -50,6 +50,12 @@ def test_rtcp_goes_where_it_should(offered: str, answered: str, port: int) -> No
     assert "rtcp-mux-unanswered" not in ladder.findings()
 
 
+def test_a_later_call_on_the_same_port_is_another() -> None:
+    ladder = negotiated(audio(40_000, MUX), audio(42_000), BOB_MEDIA)
+    ladder.media = replace(ladder.media, rtcp=(replace(ladder.media.rtcp[0], time_ns=int((START + 30) * 1e9)),))
+    assert "rtcp-mux-unanswered" not in ladder.findings()
+
+
 def test_multiplexing_was_not_offered() -> None:
     assert (
         negotiated(audio(40_000), audio(42_000, MUX)).findings()["rtcp-mux-answered-unoffered"].severity is Severity.LOW

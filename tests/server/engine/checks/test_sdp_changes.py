@@ -76,6 +76,13 @@ def test_a_type_gets_another_codec() -> None:
     assert [proof.text for proof in finding.evidence] == ["a=rtpmap:96 opus/48000/2", "a=rtpmap:96 AMR/8000"]
 
 
+def test_another_party_brings_its_own_types() -> None:
+    ladder, call = established(sdp(ALICE, media=OPUS))
+    other = sdp(ALICE, version=2, media=OPUS.replace("opus/48000/2", "AMR/8000")).replace(b"o=- 1 ", b"o=- 9 ")
+    again(call, 5.0, other)
+    assert ladder.findings()["sdp-pt-redefined"].severity is Severity.LOW
+
+
 def test_each_side_has_its_own_types() -> None:
     ladder = Ladder()
     call = ladder.call()

@@ -81,6 +81,6 @@ def test_an_address_that_does_not_exist() -> None:
 
 
 def test_the_server_found_the_connection() -> None:
-    for status in (200, 486, 603):
+    for status in (200, 404, 480, 486, 603):
         assert "ws-contact-invalid-routing" not in to_browser(status).findings()
     assert "ws-contact-invalid-routing" not in to_browser(480, Transport.WSS).findings()

@@ -92,6 +92,8 @@ def test_a_key_of_the_wrong_length() -> None:
 def test_one_key_for_both_directions() -> None:
     finding = secured(crypto(1), crypto(1)).findings()["sdes-key-reuse"]
     assert finding.severity is Severity.MEDIUM
+    lab = secured(crypto(1), crypto(1), ends=(NEAR, FAR)).findings()["sdes-key-reuse"]
+    assert lab.severity is Severity.LOW
 
 
 def test_one_key_for_two_calls() -> None:
