@@ -63,6 +63,8 @@ class Model:
     _media_hosts: set[str] | None = None
     _unclaimed: list[Stream] | None = None
     _journeys: Journeys | None = None
+    _pracks: dict[tuple[str, int | None], list[Transaction]] | None = None
+    _by_branch: dict[str, list[Transaction]] | None = None
     _reliable: dict[int, list[ReliableProvisional]] | None = None
     _by_place: dict[tuple[str, str], list[Transaction]] | None = None
     _round_trips: dict[tuple[str, str], float] | None = None
@@ -122,17 +124,30 @@ class Model:
             self._reliable = {}
         found = self._reliable.get(invite.number)
         if found is None:
-            pracks = [item for item in self.transactions_of(invite.call_id) if item.method == "PRACK"]
-            found = self._reliable[invite.number] = reliable_provisionals(invite, pracks)
+            found = self._reliable[invite.number] = reliable_provisionals(invite, self._pracks_of(invite))
         return found
 
     def acknowledged_rseqs(self, invite: Transaction) -> set[tuple[str, int | None]]:
         """The To tag and response number of every PRACK that names the CSeq number of an INVITE."""
-        return {
-            (item.request.to.tag, rack_of(item.request).rseq)
-            for item in self.transactions_of(invite.call_id)
-            if item.method == "PRACK" and rack_of(item.request).cseq == invite.request.cseq.number
-        }
+        return {(item.request.to.tag, rack_of(item.request).rseq) for item in self._pracks_of(invite)}
+
+    def _pracks_of(self, invite: Transaction) -> list[Transaction]:
+        """The PRACKs that name the CSeq number of an INVITE."""
+        if self._pracks is None:
+            self._pracks = {}
+            for transaction in self.transactions:
+                if transaction.method == "PRACK":
+                    key = (transaction.call_id, rack_of(transaction.request).cseq)
+                    self._pracks.setdefault(key, []).append(transaction)
+        return self._pracks.get((invite.call_id, invite.request.cseq.number), [])
+
+    def with_branch(self, branch: str) -> list[Transaction]:
+        """The transactions whose top Via has this branch, in order."""
+        if self._by_branch is None:
+            self._by_branch = {}
+            for transaction in self.transactions:
+                self._by_branch.setdefault(transaction.request.top_via.branch, []).append(transaction)
+        return self._by_branch.get(branch, [])
 
     def requests_to(self, targets: Iterable[Uri]) -> list[Transaction]:
         """The INVITEs whose Request-URI has the user and host of one of these URIs, in order."""

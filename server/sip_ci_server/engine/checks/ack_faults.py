@@ -117,7 +117,7 @@ def ack_wrong_target(leg: Leg, model: Model) -> Iterator[Outcome]:
     elements accept it all the same. The address that the 2xx came from is as good as the Contact: clients send there
     to get through NAT.
     """
-    if leg.answer is None:
+    if leg.answer is None or not leg.answer.contacts:
         return
     for ack in leg.acks:
         if len(ack.via) != 1 or model.nodes.source(ack) != leg.caller:

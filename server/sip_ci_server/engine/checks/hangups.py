@@ -27,6 +27,7 @@ SHORT = 3.0
 )
 def early_bye(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The callee ended an early dialog with BYE, which only the caller may do (RFC 3261 §15)."""
+    del model
     if not leg.invite.responses or leg.invite.acks or leg.answer is not None:
         return
     for bye in leg.transactions:
@@ -47,7 +48,6 @@ def early_bye(leg: Leg, model: Model) -> Iterator[Outcome]:
             calls=(leg.call_id,),
         )
         return
-    del model
 
 
 @check(

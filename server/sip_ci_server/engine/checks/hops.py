@@ -16,6 +16,8 @@ from sip_ci_server.engine.sequence import name_of, phrase_of
 from sip_ci_server.engine.transactions import Transaction
 
 FEW_HOPS = 5
+COMPARED = 16
+"""Requests of one branch that are compared: an INVITE, its CANCEL, and what a test tool sends under it again."""
 
 
 @check(
@@ -81,10 +83,10 @@ def max_forwards_not_decremented(transaction: Transaction, model: Model) -> Iter
     branch = transaction.request.via[1].branch
     if not branch:
         return
-    for before in model.transactions_of(transaction.call_id):
-        if before.number >= transaction.number:
+    for before in model.with_branch(branch)[:COMPARED]:
+        if before.number >= transaction.number or before.call_id != transaction.call_id:
             return
-        if before.request.top_via.branch != branch or before.method != transaction.method:
+        if before.method != transaction.method:
             continue
         if before.destination_node != transaction.source_node or before.source_node == before.destination_node:
             continue

@@ -15,6 +15,8 @@ from sip_ci_server.engine.transactions import Transaction
 
 _ASTRAY = frozenset({404, 405, 408, 410, 416, 480, 481, 483, 484, 485, 500, 502, 503, 504, 604})
 """Final responses of an element that does not know the dialog, or cannot reach its end."""
+KNOWN_TARGETS = 8
+"""Contacts of one side that are kept: the first ones, and the last."""
 _REFRESHES = ("INVITE", "UPDATE")
 """The methods whose Contact replaces the remote target (RFC 3261 §12.2, RFC 3311 §5.1)."""
 
@@ -64,9 +66,9 @@ def request_wrong_target(leg: Leg, model: Model) -> Iterator[Outcome]:
             )
             return
         if item.method in _REFRESHES:
-            targets[not by_caller].append(request)
+            targets[not by_caller][KNOWN_TARGETS:] = [request]
             if item.success is not None:
-                targets[by_caller].append(item.success)
+                targets[by_caller][KNOWN_TARGETS:] = [item.success]
 
 
 def _is_relayed(item: Transaction, leg: Leg, by_caller: bool) -> bool:
@@ -88,9 +90,9 @@ def strict_route_not_applied(model: Model, _: Model) -> Iterator[Outcome]:
 
     Such a router takes the Request-URI for its own address, so it must be there. Low where the request was accepted.
     """
-    routed = [ack for ack in model.transactions.acks_of_2xx if ack.lines_of("route")]
+    routed = [ack for ack in model.transactions.acks_of_2xx if ack.routes]
     inside = {item.request.index: item for item in model.transactions if not item.is_initial}
-    routed += [item.request for item in inside.values() if item.request.lines_of("route")]
+    routed += [item.request for item in inside.values() if item.request.routes]
     if not routed:
         yield NotCheckable("no request inside a dialog carries Route")
     for request in routed:

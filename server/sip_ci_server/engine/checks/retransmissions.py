@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
@@ -17,6 +18,8 @@ SLOW_TRYING = 0.2
 """Seconds within which a server transaction answers an INVITE, if only with 100 (RFC 3261 §17.2.1)."""
 TIMER_C = 180.0
 """Seconds after the last provisional response after which a proxy gives an INVITE up (RFC 3261 §16.6 item 11)."""
+LOOKED_AT = 50
+"""Later requests of a call that are looked at."""
 AFTER_BYE = 5.0
 """Seconds within which a pending INVITE ends after its early dialog was ended by BYE."""
 CROSSING = 1.0
@@ -160,14 +163,16 @@ def _goes_on(transaction: Transaction, model: Model) -> bool:
     number, tag = request.cseq.number, request.from_.tag
     if any(ack.cseq.number == number and ack.from_.tag == tag for ack in model.acks_of(request.call_id)):
         return True
-    for other in model.transactions_of(request.call_id):
-        if other.method == "INVITE" and other.number > transaction.number:
+    known = model.transactions_of(request.call_id)
+    begin = bisect_right(known, transaction.number, key=lambda item: item.number)
+    for other in known[begin : begin + LOOKED_AT]:
+        if other.method == "INVITE":
             downstream = other.source_node == transaction.destination_node and other.request.cseq.number == number
             again = other.request.from_.tag == tag and other.source_node == transaction.source_node
             if downstream or again:
                 return True
         early = ("PRACK", "UPDATE", "BYE", "CANCEL", "INFO")
-        if other.number > transaction.number and not other.is_initial and other.method not in early:
+        if not other.is_initial and other.method not in early:
             return True
     return False
 

@@ -122,6 +122,16 @@ def test_a_usual_end_is_neither() -> None:
     assert not {"early-bye", "bye-before-ack", "bye-outside-dialog"} & set(ladder.end(20.0).findings())
 
 
+def test_a_route_without_value_is_none() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    call.respond(invite, 200, 1.0, "Contact;")
+    ladder.again(call.ack(invite, 1.1, "Route: "), 2.0)
+
+    assert "strict-route-not-applied" not in ladder.end(20.0).findings()
+
+
 @pytest.mark.parametrize(("status", "severity"), [(481, Severity.MEDIUM), (200, Severity.LOW)])
 def test_a_bye_without_to_tag(status: int, severity: Severity) -> None:
     ladder = Ladder()
