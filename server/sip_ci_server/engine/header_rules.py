@@ -116,17 +116,9 @@ def _of_addresses(message: SipMessage) -> Iterator[tuple[str, Violation]]:
                     )
                     yield "msg-uri-param-demoted", Violation(name, line.start, explanation, severity)
     stars = [line for line in message.lines_of("contact") if message.value_of(line).partition(";")[0].strip() == "*"]
-    if stars:
-        expires = (message.header("expires") or "").strip()
-        wrong = ""
-        if message.method != "REGISTER":
-            wrong = f"Contact: * stands in {message.summary}, and only a REGISTER may have it"
-        elif len(message.values("contact")) > 1:
-            wrong = "Contact: * stands beside other contacts"
-        elif not expires or expires.strip("0"):
-            wrong = f"Contact: * stands with Expires {expires or 'missing'} and not 0"
-        if wrong:
-            yield "msg-contact-star", Violation("star", stars[0].start, wrong)
+    if stars and message.method != "REGISTER":
+        explanation = f"Contact: * stands in {message.summary}, and only a REGISTER may have it"
+        yield "msg-contact-star", Violation("star", stars[0].start, explanation)
 
 
 def _of_extensions(message: SipMessage) -> Iterator[tuple[str, Violation]]:

@@ -19,6 +19,8 @@ from sip_ci_server.engine.header_rules import Violation, violations_of
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
 
+SILENCE = 4.0
+"""Seconds without an answer after which silence is worth a word (policy F1)."""
 JUDGED = 300
 """Messages of one sender with one method and status that are judged."""
 _AGENT_LENGTH = 40
@@ -108,7 +110,7 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
             faults.setdefault(check, []).append(
                 MessageFault(
                     message, violation.offset, violation.explanation, violation.topic, agent,
-                    _accepted(message, owner), violation.severity,
+                    _accepted(message, owner, model), violation.severity,
                 )
             )  # fmt: skip
     return faults
@@ -179,13 +181,23 @@ def agent_of(message: SipMessage) -> str:
     return word if word.isprintable() else ""
 
 
-def _accepted(message: SipMessage, owner: Transaction | None) -> bool:
-    """Whether the other side shows that it understood a message: a request by its answer, a response by its ACK."""
+def _accepted(message: SipMessage, owner: Transaction | None, model: Model) -> bool:
+    """Whether the other side understood a message: a request by its answer, a response by its ACK.
+
+    Silence speaks against it only where the trace would show the answer.
+    """
     if owner is None:
         return message.method == "ACK" or message.is_response
     if message.is_response:
-        return owner.method != "INVITE" or (message.status or 0) < 200 or bool(owner.acks)
+        wants_ack = owner.method == "INVITE" and (message.status or 0) >= 200
+        return not wants_ack or bool(owner.acks) or not silent_after(message, model)
     final = owner.final
     if final is None:
-        return bool(owner.provisionals)
+        unanswered = not owner.provisionals and model.seen.sees_reverse(message)
+        return not (unanswered and silent_after(message, model))
     return final.status not in _MALFORMED
+
+
+def silent_after(message: SipMessage, model: Model) -> bool:
+    """Whether the trace goes on long enough after a message for what should follow on it to be seen."""
+    return model.seen.would_show(message.observation.time, SILENCE)

@@ -9,7 +9,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
-from sip_ci_server.engine.message_faults import agent_of
+from sip_ci_server.engine.message_faults import agent_of, silent_after
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import name_of, phrase_of
 from sip_ci_server.engine.transactions import Transaction
@@ -22,6 +22,29 @@ def _is_whole(message: SipMessage) -> bool:
     return message.fidelity in _WHOLE
 
 
+def _is_ignored(transaction: Transaction, response: SipMessage, model: Model) -> bool:
+    """Whether a final response to INVITE got no ACK although the trace would show it."""
+    is_final = transaction.method == "INVITE" and (response.status or 0) >= 200
+    return is_final and not transaction.acks and silent_after(response, model)
+
+
+def has_failed_inside(leg: Leg, model: Model) -> bool:
+    """Whether a call shows that requests inside it do not arrive: no ACK, or one that is unanswered or refused."""
+    if leg.answer is None or not silent_after(leg.answer, model):
+        return False
+    if not leg.acks and model.seen.sees_reverse(leg.answer):
+        return True
+    return any(
+        (item.final is None and silent_after(item.request, model) and model.seen.sees_reverse(item.request))
+        or (item.final is not None and (item.final.status or 0) in _LOST)
+        for item in leg.transactions
+    )
+
+
+_LOST = frozenset({404, 408, 480, 481, 503})
+"""Responses of an element that cannot deliver a request inside a dialog."""
+
+
 @check(
     "contact-missing-2xx",
     title="{status} to INVITE has no Contact",
@@ -31,20 +54,18 @@ def _is_whole(message: SipMessage) -> bool:
     absent="the trace holds no answered call",
     only=lambda leg: leg.answer is not None,
 )
-def contact_missing_2xx(leg: Leg, _: Model) -> Iterator[Outcome]:
-    """The 2xx gives no address for requests inside the dialog (RFC 3261 §12.1.1). Medium where the call ended well."""
+def contact_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
+    """The 2xx gives no address for requests inside the dialog (RFC 3261 §12.1.1). Medium where nothing failed."""
     answer = leg.answer
     if answer is None or not _is_whole(answer) or answer.lines_of("contact"):
         return
-    bye = leg.bye
-    went_well = bool(leg.acks) and bye is not None and bye.success is not None
     yield Found(
         (at(answer, "the answer has no Contact"),),
         f"{name_of(answer)} answered the call with {phrase_of(answer)} and gave no Contact.",
         {"status": phrase_of(answer)},
         key=(agent_of(answer),),
         calls=(leg.call_id,),
-        severity=Severity.MEDIUM if went_well else None,
+        severity=None if has_failed_inside(leg, model) else Severity.MEDIUM,
     )
 
 
@@ -84,14 +105,16 @@ def contact_missing_invite(transaction: Transaction, _: Model) -> Iterator[Outco
     absent="the trace holds no answered request",
     only=lambda transaction: bool(transaction.responses),
 )
-def to_tag_missing(transaction: Transaction, _: Model) -> Iterator[Outcome]:
+def to_tag_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A response above 100 has no To tag (RFC 3261 §8.2.6.2). High only for the 2xx of an INVITE, which needs it."""
     for response in transaction.responses:
         status = response.status or 0
         if status <= 100 or not _is_whole(response) or response.to.tag or not response.lines_of("to"):
             continue
         makes_dialog = transaction.method == "INVITE" and 200 <= status < 300
-        severity = None if makes_dialog and not transaction.acks else Severity.MEDIUM if makes_dialog else Severity.LOW
+        severity = Severity.MEDIUM if makes_dialog else Severity.LOW
+        if makes_dialog and not transaction.acks and silent_after(response, model):
+            severity = Severity.HIGH
         yield Found(
             (at_header(response, "to", "no tag"),),
             f"{name_of(response)} answered {transaction.method} with {phrase_of(response)}, and To has no tag.",
@@ -112,7 +135,7 @@ def to_tag_missing(transaction: Transaction, _: Model) -> Iterator[Outcome]:
     absent="the trace holds no answered request",
     only=lambda transaction: bool(transaction.responses),
 )
-def resp_headers_changed(transaction: Transaction, _: Model) -> Iterator[Outcome]:
+def resp_headers_changed(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """From tag, To tag or the Via list of a response differ from the request's on the same hop (RFC 3261 §8.2.6.2).
 
     An element takes its own Via off before it passes a response on, so that on each hop both lists are equal.
@@ -140,7 +163,7 @@ def resp_headers_changed(transaction: Transaction, _: Model) -> Iterator[Outcome
             {"status": phrase_of(response), "method": transaction.method, "header": header.title()},
             key=(header, agent_of(response)),
             calls=(transaction.call_id,),
-            severity=Severity.LOW if transaction.acks or transaction.method != "INVITE" else None,
+            severity=None if _is_ignored(transaction, response, model) else Severity.LOW,
         )
         return
 

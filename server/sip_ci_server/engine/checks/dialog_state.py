@@ -9,6 +9,7 @@ from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.observation import Fidelity
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
+from sip_ci_server.engine.message_faults import silent_after
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.nodes import Node
 from sip_ci_server.engine.sequence import SURE, name_of, phrase_of, surely_before
@@ -17,6 +18,13 @@ from sip_ci_server.engine.transactions import Transaction
 SILENT_FOR = 60.0
 """Seconds without media before the end of the trace after which an answered call is over."""
 _UNCOUNTED = ("ACK", "CANCEL")
+
+
+def _has_failed(item: Transaction, model: Model) -> bool:
+    """Whether a request was refused, or ignored where the trace would show an answer."""
+    if item.final is not None:
+        return (item.final.status or 0) >= 300
+    return not item.responses and silent_after(item.request, model) and model.seen.sees_reverse(item.request)
 
 
 def _has_requests(leg: Leg) -> bool:
@@ -61,7 +69,7 @@ def dialog_tag_changed(model: Model, _: Model) -> Iterator[Outcome]:
             {"method": item.method},
             key=(item.method, strange),
             calls=(item.call_id,),
-            severity=Severity.LOW if item.success is not None else None,
+            severity=None if _has_failed(item, model) else Severity.LOW,
         )
 
 
@@ -84,7 +92,7 @@ def _by_sender(leg: Leg) -> Iterator[list[Transaction]]:
     absent="the trace holds no answered call with requests inside it",
     only=_has_requests,
 )
-def cseq_decreasing(leg: Leg, _: Model) -> Iterator[Outcome]:
+def cseq_decreasing(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A request inside the dialog has a lower CSeq than one that the same side sent before (RFC 3261 §12.2.1.1,
     §12.2.2).
 
@@ -110,7 +118,7 @@ def cseq_decreasing(leg: Leg, _: Model) -> Iterator[Outcome]:
                 {"method": item.method},
                 key=(item.method, highest.method),
                 calls=(leg.call_id,),
-                severity=Severity.LOW if item.success is not None else None,
+                severity=None if _has_failed(item, model) else Severity.LOW,
             )
             return
 

@@ -138,7 +138,7 @@ def msg_uri_param_demoted(model: Model, _: Model) -> Iterator[Outcome]:
     rfc="RFC 3261 §10.2.2",
 )
 def msg_contact_star(model: Model, _: Model) -> Iterator[Outcome]:
-    """Contact: * belongs alone into a REGISTER with Expires: 0 (RFC 3261 §10.2.2)."""
+    """Contact: * stands in another message than a REGISTER (RFC 3261 §10.2.2)."""
     yield from report("msg-contact-star", model)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.headers import NameAddr, parse_name_addr
 from sip_ci_server.engine.addresses import parse_address, same_address
+from sip_ci_server.engine.checks.dialog_headers import has_failed_inside
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
@@ -30,8 +31,8 @@ def _is_recorded(leg: Leg) -> bool:
     absent="the trace holds no answered call with a Record-Route",
     only=_is_recorded,
 )
-def record_route_no_lr(leg: Leg, _: Model) -> Iterator[Outcome]:
-    """A URI in the Record-Route of a 2xx lacks `lr` (RFC 3261 §16.6 step 4). Low where the call was ended as it should.
+def record_route_no_lr(leg: Leg, model: Model) -> Iterator[Outcome]:
+    """A URI in the Record-Route of a 2xx lacks `lr` (RFC 3261 §16.6 step 4). Low where nothing failed.
 
     Without brackets the parameter belongs to the header and not to the URI; that counts as missing too.
     """
@@ -39,14 +40,13 @@ def record_route_no_lr(leg: Leg, _: Model) -> Iterator[Outcome]:
     strict = [entry for entry in answer.record_routes if entry.uri.parameter("lr") is None] if answer else []
     if answer is None or not strict or not strict[0].uri.is_sip:
         return
-    bye = leg.bye
     yield Found(
         (at_header(answer, "record-route", "an entry without lr"),),
         f"The 2xx records `{strict[0].text.strip()[:_SHORT]}`, which has no `lr` parameter: it asks for strict routing,"
         " which RFC 3261 replaced.",
         key=("no lr",),
         calls=(leg.call_id,),
-        severity=Severity.LOW if bye is not None and bye.success is not None else None,
+        severity=None if has_failed_inside(leg, model) else Severity.LOW,
     )
 
 
@@ -120,7 +120,7 @@ def route_preload_ignored(registration: Registration, model: Model) -> Iterator[
             f" INVITE went to {first.destination or 'another place'} without it.",
             key=("service-route",),
             calls=(first.call_id,),
-            severity=Severity.LOW if first.success is not None else None,
+            severity=None if first.final is not None and (first.final.status or 0) >= 300 else Severity.LOW,
         )
         return
 

@@ -19,6 +19,10 @@ from sip_ci_server.engine.transactions import Transaction
 _REPLACES = re.compile(r"[?&]replaces=([^&>]*)", re.IGNORECASE)
 
 
+def _is_refused(transaction: Transaction) -> bool:
+    return transaction.final is not None and (transaction.final.status or 0) >= 300
+
+
 def _parameters(value: str) -> tuple[str, str, str]:
     """The Call-ID, to-tag and from-tag of a Replaces value."""
     call_id, *pieces = value.split(";")
@@ -118,7 +122,7 @@ def refer_replaces_unescaped(transaction: Transaction, model: Model) -> Iterator
     only=is_refer,
 )
 def refer_to_count(transaction: Transaction, _: Model) -> Iterator[Outcome]:
-    """A REFER has no Refer-To, or more than one (RFC 3515 §2.4.1); low where it was accepted (RFC 5368 for several)."""
+    """A REFER has no Refer-To, or more than one (RFC 3515 §2.4.1); low unless it was refused."""
     request = transaction.request
     lines = request.lines_of("refer-to")
     if len(lines) == 1 or request.fidelity.value in ("truncated", "decoded"):
@@ -129,7 +133,7 @@ def refer_to_count(transaction: Transaction, _: Model) -> Iterator[Outcome]:
         {"count": str(len(lines)) if lines else "no"},
         key=("none" if not lines else "several", agent_of(request)),
         calls=(transaction.call_id,),
-        severity=Severity.LOW if transaction.success is not None else None,
+        severity=None if _is_refused(transaction) else Severity.LOW,
     )
 
 
@@ -159,7 +163,7 @@ def replaces_misplaced(transaction: Transaction, _: Model) -> Iterator[Outcome]:
         {"where": where},
         key=(where,),
         calls=(transaction.call_id,),
-        severity=Severity.LOW if transaction.success is not None else None,
+        severity=None if _is_refused(transaction) else Severity.LOW,
     )
 
 
@@ -175,7 +179,7 @@ def replaces_misplaced(transaction: Transaction, _: Model) -> Iterator[Outcome]:
 def diversion_loop(transaction: Transaction, _: Model) -> Iterator[Outcome]:
     """The Diversion list names a user twice with another between, or diverts to one that diverted before (RFC 5806).
 
-    Low where the call was answered.
+    Low unless the call failed.
     """
     request = transaction.request
     twice = _repeated(request)
@@ -186,7 +190,7 @@ def diversion_loop(transaction: Transaction, _: Model) -> Iterator[Outcome]:
         f"The INVITE to `{request.request_uri.text}` was diverted by {twice} more than once.",
         key=("diversion",),
         calls=(transaction.call_id,),
-        severity=Severity.LOW if transaction.success is not None else None,
+        severity=None if _is_refused(transaction) else Severity.LOW,
     )
 
 

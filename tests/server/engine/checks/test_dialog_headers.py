@@ -12,6 +12,8 @@ def test_an_answer_without_contact() -> None:
     ladder = Ladder()
     call = ladder.call()
     call.respond(call.invite(0.0), 200, 1.0, "Contact")
+    assert ladder.findings()["contact-missing-2xx"].severity is Severity.MEDIUM, "the capture ends early"
+    ladder.end(60.0)
     assert ladder.findings()["contact-missing-2xx"].severity is Severity.HIGH
 
 
@@ -40,7 +42,7 @@ def test_a_response_without_to_tag() -> None:
     invite = call.invite(0.0)
     call.respond(invite, 100, 0.1, "To: <sip:bob@example.com>")
     call.respond(invite, 200, 1.0, "To: <sip:bob@example.com>")
-    finding = ladder.findings()["to-tag-missing"]
+    finding = ladder.end(60.0).findings()["to-tag-missing"]
     assert finding.severity is Severity.HIGH
     assert "200" in finding.title
 
