@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
@@ -13,6 +14,8 @@ from sip_ci_server.engine.sequence import name_of, phrase_of
 from sip_ci_server.engine.transactions import Transaction
 
 ABSENT = "the trace holds no PRACK"
+LOOKED_AT = 24
+"""Requests of the call before a PRACK among which its INVITE is looked for."""
 
 
 def _is_prack(transaction: Transaction) -> bool:
@@ -20,12 +23,13 @@ def _is_prack(transaction: Transaction) -> bool:
 
 
 def _invites_of(prack: Transaction, model: Model) -> list[Transaction]:
-    """The INVITEs of the dialog that came before a PRACK."""
+    """The INVITEs of the dialog shortly before a PRACK."""
+    known = model.transactions_of(prack.call_id)
+    end = bisect_left(known, prack.number, key=lambda item: item.number)
     return [
         item
-        for item in model.transactions_of(prack.call_id)
+        for item in known[max(0, end - LOOKED_AT) : end]
         if item.method == "INVITE"
-        and item.number < prack.number
         and item.request.from_.tag == prack.request.from_.tag
         and any(response.to.tag == prack.request.to.tag for response in item.provisionals)
     ]
