@@ -55,7 +55,7 @@ def main() -> int:
     if not arguments.seconds and not arguments.executions:
         arguments.seconds = 5.0 * len(names)
     with ThreadPoolExecutor(max(arguments.jobs, 1)) as pool:
-        outcomes = list(pool.map(lambda name: _fuzz(name, len(names), arguments), names))
+        outcomes = list(pool.map(lambda name: _fuzz(name, names, arguments), names))
     print(f"\n{'target':14} {'executions':>11} {'seconds':>8}  failures")
     for outcome in outcomes:
         print(f"{outcome.name:14} {outcome.executions:11,} {outcome.seconds:8.1f}  {len(outcome.failures) or ''}")
@@ -63,9 +63,10 @@ def main() -> int:
     return int(any(outcome.failures for outcome in outcomes))
 
 
-def _fuzz(name: str, share: int, arguments: argparse.Namespace) -> Outcome:
+def _fuzz(name: str, names: list[str], arguments: argparse.Namespace) -> Outcome:
     """Run a worker until its share of executions or seconds is done, and keep what failed."""
-    seconds, executions = arguments.seconds / share, -(-arguments.executions // share)
+    weight, weights = TARGETS[name].weight, sum(TARGETS[other].weight for other in names)
+    seconds, executions = arguments.seconds / len(names), -(-arguments.executions * weight // weights)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"sip-ci-fuzz-{name}-") as place:
         command = [

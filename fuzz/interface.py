@@ -20,3 +20,5 @@ class Target:
     """Words of the format, which mutations insert."""
     largest: int = 6000
     """Bytes of the longest input that is made."""
+    weight: int = 10
+    """Its part of the executions, beside that of the others: slow ones get less."""

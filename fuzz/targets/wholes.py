@@ -107,5 +107,5 @@ TARGETS = (
     Target("compression", compression, seeds.compressed, tokens.ARCHIVES),
     Target("archive", archive, lambda: [*seeds.archives(), *seeds.compressed()], tokens.ARCHIVES, 20_000),
     Target("conversion", conversion, _traces, tokens.LOGS),
-    Target("diagnosis", diagnosis, _traces, tokens.LOGS),
+    Target("diagnosis", diagnosis, lambda: _traces()[::6], tokens.LOGS, weight=1),
 )
