@@ -117,7 +117,7 @@ def test_t38_refused_and_audio_accepted_is_a_fallback() -> None:
     call.respond(call.bye(30.0), 200, 30.1)
 
     assert_healthy(ladder)
-    assert ladder.findings()["reinvite-rejected"].severity is Severity.LOW
+    assert ladder.findings()["t38-reinvite-rejected"].severity is Severity.LOW
 
 
 @pytest.mark.parametrize("repeated", [True, False])
