@@ -12,6 +12,10 @@ import numpy as np
 
 from sip_ci_server.engine.streams import Stream
 
+HIGHEST_BURST_RATIO = 8.0
+"""The burst ratio up to which the model is meant (the permitted range of ITU-T G.107 table 2)."""
+WORST_IMPAIRMENT = 95.0
+"""The effective equipment impairment cannot pass what the formula starts from: no sound at all."""
 DEFAULT_RATING = 93.2
 """R with every parameter at its default (ITU-T G.107 table 2)."""
 
@@ -36,6 +40,12 @@ NARROWBAND: dict[str, Impairment] = {
 """Ie and Bpl of the narrowband codecs that have both: G.729A with voice activity detection stands for all of G.729,
 whose annexes interoperate and sound alike; G.723.1 is that of 6.3 kbit/s with voice activity detection.
 """
+CONCEALED: dict[str, Impairment] = {
+    **NARROWBAND,
+    "PCMU": Impairment(0.0, 25.1),
+    "PCMA": Impairment(0.0, 25.1),
+}
+"""The same with the loss concealment of G.711 appendix I, which many receivers have; other codecs bring their own."""
 _RTP_HEADER = 12
 _G723_FRAME_OF_6K3 = 24
 """Bytes of a G.723.1 frame at 6.3 kbit/s; one at 5.3 kbit/s has 20 (RFC 3551 §4.5.3)."""
@@ -48,7 +58,7 @@ class MeanOpinionScore:
     value: float
     """1.0 to 4.5."""
     grounded: bool
-    """Whether the codec's impairment is a published one."""
+    """Whether the codec's impairment is a published one, and the losses are within the range of the model."""
     model: str
 
 
@@ -58,10 +68,10 @@ def rating(loss_percent: float, burst_ratio: float, impairment: Impairment) -> f
     """
     if loss_percent <= 0:
         return DEFAULT_RATING - impairment.equipment
-    effective = impairment.equipment + (95 - impairment.equipment) * loss_percent / (
-        loss_percent / max(1.0, burst_ratio) + impairment.robustness
+    effective = impairment.equipment + (WORST_IMPAIRMENT - impairment.equipment) * loss_percent / (
+        loss_percent / min(max(1.0, burst_ratio), HIGHEST_BURST_RATIO) + impairment.robustness
     )
-    return DEFAULT_RATING - effective
+    return DEFAULT_RATING - min(effective, WORST_IMPAIRMENT)
 
 
 def opinion_of_rating(value: float) -> float:
@@ -73,19 +83,25 @@ def opinion_of_rating(value: float) -> float:
     return max(1.0, 1 + 0.035 * value + 7e-6 * value * (value - 60) * (100 - value))
 
 
-def estimate(codec: str, loss_percent: float, burst_ratio: float) -> MeanOpinionScore | None:
+def estimate(
+    codec: str, loss_percent: float, burst_ratio: float, *, concealed: bool = False
+) -> MeanOpinionScore | None:
     """Estimate the score of a stream; None for a codec without narrowband impairment values."""
-    impairment = NARROWBAND.get(codec.upper())
+    impairment = (CONCEALED if concealed else NARROWBAND).get(codec.upper())
     if impairment is None:
         return None
     score = opinion_of_rating(rating(loss_percent, burst_ratio, impairment))
-    return MeanOpinionScore(round(score, 2), grounded=True, model="ITU-T G.107 (MOS-LQ, narrowband)")
+    within = burst_ratio <= HIGHEST_BURST_RATIO
+    model = "ITU-T G.107 (MOS-LQ, narrowband)"
+    return MeanOpinionScore(
+        round(score, 2), grounded=within, model=model if within else f"{model}, burstier than the model allows"
+    )
 
 
-def estimate_of(stream: Stream) -> MeanOpinionScore | None:
+def estimate_of(stream: Stream, *, concealed: bool = False) -> MeanOpinionScore | None:
     """Estimate the score of a stream from its codec and losses."""
     if stream.codec.upper() == "G723":
         payload = int(np.median(stream.rows.size)) - _RTP_HEADER
         if payload % _G723_FRAME_OF_6K3:
             return None
-    return estimate(stream.codec, stream.loss.percent, stream.loss.burst_ratio)
+    return estimate(stream.codec, stream.loss.percent, stream.loss.burst_ratio, concealed=concealed)
