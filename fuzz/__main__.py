@@ -17,7 +17,7 @@ from fuzz.minimising import failure, minimised
 from fuzz.registry import TARGETS
 
 _ROOT = Path(__file__).parents[1]
-_SLACK = 120.0
+_SLACK = 300.0
 """Seconds that a worker may take for its imports, its seeds and its last input."""
 _COUNTS = re.compile(r"(?:stat::number_of_executed_units|executions): *(\d+)")
 _ARTIFACTS = ("crash-*", "timeout-*", "oom-*", "slow-unit-*")
