@@ -22,7 +22,7 @@ _BARE = re.compile(
 _HAS_BARE = re.compile(
     rb"(?i)(?:sips?:(?:[^\s@<>;?,]{0,128}@)?|SIP/2\.0/[A-Z]{2,4} +)[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f:]"
 )
-_ZONE = re.compile(r"(?i)\b(fe80:[0-9a-f:]+)%[0-9a-z._-]+")
+_ZONE = re.compile(r"(?i)\b(fe80:[0-9a-f:]{1,45})%[0-9a-z._-]{1,32}")
 _REFUSALS = (400, 415, 488, 500, 606)
 
 
