@@ -116,22 +116,18 @@ def _waiting(*, rings: bool) -> Ladder:
     return ladder
 
 
-def _transferred(status: int) -> Ladder:
+def _transferred(status: int, report: bytes = b"") -> Ladder:
     ladder = Ladder()
     call = ladder.call()
     call.established(0.0)
     refer = call.request("REFER", 10.0, "Refer-To: <sip:carol@example.com>")
     call.respond(refer, status, 10.1)
-    return ladder
-
-
-def _reported(line: bytes) -> Ladder:
-    ladder = _transferred(202)
-    call = ladder.call()
-    notify = call.request(
-        "NOTIFY", 12.0, "Event: refer", "Subscription-State: terminated", "Content-Type: message/sipfrag", body=line
-    )
-    call.respond(notify, 200, 12.1)
+    if report:
+        notify = call.request(
+            "NOTIFY", 12.0, "Event: refer", "Subscription-State: terminated;reason=noresource",
+            "Content-Type: message/sipfrag", body=report, by_callee=True,
+        )  # fmt: skip
+        call.respond(notify, 200, 12.1)
     return ladder
 
 
@@ -199,9 +195,9 @@ CASES: dict[str, list[tuple[Callable[[], Ladder], str]]] = {
     ],
     "early media": [(_healthy, "not observable")],
     "transfer failing": [
-        (lambda: _transferred(603), "confirmed"), (lambda: _transferred(202), "refuted"),
-        (lambda: _reported(b"SIP/2.0 486 Busy Here\r\n"), "confirmed"),
-        (lambda: _reported(b"SIP/2.0 200 OK\r\n"), "refuted"), (_healthy, "not observable"),
+        (lambda: _transferred(603), "confirmed"),
+        (lambda: _transferred(202, b"SIP/2.0 486 Busy Here\r\n"), "confirmed"),
+        (lambda: _transferred(202, b"SIP/2.0 200 OK\r\n"), "refuted"), (_healthy, "not observable"),
     ],
     "hold failing": [
         (lambda: _held(488), "confirmed"), (_healthy, "not observable"),
