@@ -58,7 +58,10 @@ def _is_answered(attempt: Attempt) -> bool:
     only=lambda transaction: is_challenge(transaction.final),
 )
 def auth_challenge_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A 401 has no WWW-Authenticate, or a 407 no Proxy-Authenticate (RFC 3261 §22.2, §22.3), so nothing can answer."""
+    """A 401 has no WWW-Authenticate, or a 407 no Proxy-Authenticate (RFC 3261 §22.2, §22.3), so nothing can answer.
+
+    Low where a later try succeeds all the same.
+    """
     final = transaction.final
     if final is None or final.fidelity is Fidelity.TRUNCATED or model.relayed_from_further_on(transaction):
         return
@@ -73,6 +76,14 @@ def auth_challenge_missing(transaction: Transaction, model: Model) -> Iterator[O
         {"status": str(final.status), "header": header},
         key=(transaction.method, str(final.status)),
         calls=(transaction.call_id,),
+        severity=Severity.LOW if _succeeds_later(transaction, model) else None,
+    )
+
+
+def _succeeds_later(transaction: Transaction, model: Model) -> bool:
+    return any(
+        item.number > transaction.number and item.method == transaction.method and item.success is not None
+        for item in model.transactions_of(transaction.call_id)
     )
 
 

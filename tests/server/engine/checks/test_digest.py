@@ -61,6 +61,12 @@ def test_a_challenge_with_its_header_is_healthy() -> None:
     assert "auth-challenge-missing" not in exchange(((), 401, (challenge(),))).findings()
 
 
+def test_a_try_that_succeeds_all_the_same() -> None:
+    findings = exchange(((), 401, ()), ((credentials(),), 200, ())).findings()
+
+    assert findings["auth-challenge-missing"].severity is Severity.LOW
+
+
 def test_a_message_that_was_cut_says_nothing_of_its_headers() -> None:
     ladder = exchange(((), 401, ()))
     for packet in ladder.packets:

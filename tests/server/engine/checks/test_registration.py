@@ -16,7 +16,7 @@ def _register(
 ) -> None:
     request = call.request("REGISTER", time, f"Contact: <sip:alice@{contact}>", *lines, inside=False)
     granted = [f"Contact: <sip:alice@{contact}>;expires={expires}"] if status == 200 and expires is not None else []
-    call.respond(request, status, time + 0.05, *granted)
+    call.respond(request, status, time + 0.05, *granted, *(["Min-Expires: 3600"] if status == 423 else []))
 
 
 def _client(ladder: Ladder, *path: Endpoint) -> Call:
