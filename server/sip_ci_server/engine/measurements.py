@@ -7,6 +7,7 @@ from sip_ci_server.engine.attempts import is_challenge
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.kpis import Kpis, compute_kpis, post_dial_delay
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.reported_quality import reported_quality
 from sip_ci_server.engine.streams import Stream
 from sip_ci_server.engine.voice_quality import estimate_of
 
@@ -25,6 +26,7 @@ def measure(model: Model) -> Quality:
         calls_total=len(first_legs) + model.repetitions.calls,
         streams=tuple(_stream(stream, owners.get(id(stream))) for stream in model.streams[:LISTED]),
         streams_total=len(model.streams),
+        reported=reported_quality(model, LISTED),
         kpis=_kpi_values(kpis),
     )
 

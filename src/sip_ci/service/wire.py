@@ -186,8 +186,29 @@ class StreamQuality(WireModel):
     max_jitter_ms: float | None = None
     duration_ms: float = 0.0
     mos: float | None = None
-    grounded: bool = Field(default=False, description="Whether MOS rests on published ITU-T values for this codec.")
+    grounded: bool = Field(
+        default=False,
+        description="Whether MOS rests on published ITU-T values for this codec, and losses are in the model's range.",
+    )
     model: str = Field(default="", description="The quality model that gave the MOS.")
+
+
+class ReportedQuality(WireModel):
+    """What an endpoint itself says of a stream that it received: its own claim, beside what was measured."""
+
+    call: str | None = None
+    reporter: str = Field(description="Who says so.")
+    source: str = Field(description="`RTCP`, `RTCP XR` or `vq-rtcpxr`.")
+    ssrc: str | None = None
+    reports: int = Field(default=1, description="How many reports the figures are taken from.")
+    loss_percent: float | None = Field(default=None, description="The highest that was reported.")
+    discard_percent: float | None = None
+    jitter_ms: float | None = None
+    round_trip_ms: float | None = Field(
+        default=None, description="From the point of capture by RTCP, else as the endpoint says."
+    )
+    mos_listening: float | None = None
+    mos_conversational: float | None = None
 
 
 class Quality(WireModel):
@@ -198,6 +219,7 @@ class Quality(WireModel):
     calls_total: int = 0
     streams: tuple[StreamQuality, ...] = ()
     streams_total: int = 0
+    reported: tuple[ReportedQuality, ...] = Field(default=(), description="What endpoints say themselves.")
     kpis: dict[str, float | None] = Field(default_factory=dict)
 
 

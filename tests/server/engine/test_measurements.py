@@ -37,7 +37,7 @@ def test_a_stream_is_measured_as_the_engine_sees_it() -> None:
     assert there.jitter_ms == pytest.approx(0.0, abs=1e-3)
     assert there.duration_ms == pytest.approx(19_980)
     assert there.codec == "PCMU"
-    assert there.grounded
+    assert not there.grounded, "such bursts are outside the range of the model"
     assert there.mos is not None
     assert there.mos < 3.0
     back = next(item for item in quality.streams if item.ssrc != "0x000000ab")

@@ -118,3 +118,8 @@ def test_a_claimed_mos_is_told() -> None:
     assert "rtcp-reported-mos-low" not in published(BODY.replace(b"3.2", b"4.1")).findings()
     unmeasured = BODY.replace(b"NLR=2.5 JDR=1.0", b"NLR=0.0 JDR=0.0")
     assert "rtcp-reported-mos-low" not in published(unmeasured).findings()
+
+
+def test_claims_stand_beside_what_was_measured() -> None:
+    (claim,) = published().report().quality.reported
+    assert (claim.source, claim.call, claim.loss_percent, claim.mos_listening) == ("vq-rtcpxr", "1@x", 2.5, 3.2)

@@ -106,3 +106,20 @@ def test_a_stream_is_rated_by_its_own_loss() -> None:
     assert lumped is not None
     assert clean.value == 4.41
     assert clean.value > spread.value > lumped.value
+
+
+def test_an_outage_is_outside_the_range_of_the_model() -> None:
+    within, beyond = estimate("PCMU", 3.0, 8.0), estimate("PCMU", 3.0, 36.0)
+    assert within is not None
+    assert beyond is not None
+    assert (within.grounded, beyond.grounded) == (True, False)
+    assert within.value == beyond.value
+
+
+def test_concealment_is_never_worse() -> None:
+    # 93.2 - 95 * 5 / (5 + 25.1) = 77.42, of which the opinion is 3.92.
+    plain, concealed = estimate("PCMU", 5.0, 1.0), estimate("PCMU", 5.0, 1.0, concealed=True)
+    assert plain is not None
+    assert concealed is not None
+    assert concealed.value == pytest.approx(3.92, abs=0.01)
+    assert concealed.value > plain.value

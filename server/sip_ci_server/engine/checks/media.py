@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.sdp import Direction
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
+from sip_ci_server.engine.media_promises import spans_of
 from sip_ci_server.engine.media_sessions import MediaSession
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Round
@@ -16,6 +18,8 @@ from sip_ci_server.engine.voice_quality import estimate_of
 
 TALK = 3.0
 """Seconds that a call must last before missing media means anything."""
+SETTLED = 1.0
+"""Seconds after an answer within which media takes its new way."""
 FLOWING = 50
 """Packets that prove that one direction flows: a second of 20 ms packets."""
 SILENT = 5
@@ -39,6 +43,25 @@ def _talk(session: MediaSession, model: Model) -> tuple[float, float] | None:
             end = start if item.initial or changed is None else min(end, changed)
             break
     return (start, end) if end - start >= TALK else None
+
+
+def _later_talk(session: MediaSession, model: Model) -> list[tuple[float, float]]:
+    """The parts of a call after a hold or another change in which audio is to flow both ways again.
+
+    Only where both directions flowed until just before a change: what had ended before, as a recording may, is not the
+    change's doing.
+    """
+    if len(model.rounds[session.leg.number]) < 2:
+        return []
+    spans = [span for span in spans_of(session, model) if span.both_ways]
+    flowed = False
+    found: list[tuple[float, float]] = []
+    for before, span in pairwise(spans):
+        until = (before.end - SETTLED + 0.5, before.end + 0.5)
+        flowed = flowed or min(_count(session.to_caller, until), _count(session.to_callee, until)) > SILENT
+        if flowed and span.seconds >= TALK + SETTLED:
+            found.append((span.start + SETTLED, span.end))
+    return found
 
 
 def _silent_on_purpose(item: Round) -> bool:
@@ -84,16 +107,20 @@ def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
     """An answered call of three seconds or more, sendrecv on both sides, with RTP in one direction only (RFC 3264
     §5.1).
     """
-    span = _talk(session, model)
-    if session.leg.answer is None or span is None or not _accepted(session):
+    first = _talk(session, model)
+    later = _later_talk(session, model)
+    if session.leg.answer is None or not (first or later) or not _accepted(session):
         return
     if session.ambiguous:
         yield NotCheckable("several calls use the same media address at the same time")
         return
     if _encrypted_elsewhere(session):
         return
-    to_caller, to_callee = _count(session.to_caller, span), _count(session.to_callee, span)
-    if min(to_caller, to_callee) > SILENT or max(to_caller, to_callee) < FLOWING:
+    for span in ([first] if first else []) + later:
+        to_caller, to_callee = _count(session.to_caller, span), _count(session.to_callee, span)
+        if min(to_caller, to_callee) <= SILENT and max(to_caller, to_callee) >= FLOWING:
+            break
+    else:
         return
     caller_is_deaf = to_caller < to_callee
     flowing = session.to_callee if caller_is_deaf else session.to_caller

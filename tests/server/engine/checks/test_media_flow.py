@@ -105,3 +105,18 @@ def test_a_hold_of_ten_seconds_is_healthy() -> None:
 def test_two_sources_in_a_transfer_are_healthy() -> None:
     second = stream(BOB_MEDIA, ALICE_MEDIA, 490, start=20.1, ssrc=3, timestamp=5)
     assert_healthy(carry(held(), there(1440), back(445), second))
+
+
+def resumed(packets: int) -> Sent:
+    return stream(BOB_MEDIA, ALICE_MEDIA, packets, start=20.1, ssrc=2, sequence=30_000, timestamp=5)
+
+
+def test_one_way_after_a_hold() -> None:
+    finding = carry(held(), there(1440), back(445)).findings()["media-one-way"]
+    assert finding.severity is Severity.CRITICAL
+    assert "caller" in finding.title
+    assert "media-one-way" not in carry(held(), there(1440), back(445).then(resumed(490))).findings()
+
+
+def test_a_recording_that_ended_before_the_hold_is_not_one_way() -> None:
+    assert "media-one-way" not in carry(held(), there(1440), back(300)).findings()

@@ -63,3 +63,10 @@ def test_streams_without_rtcp_are_for_information() -> None:
 def test_a_report_without_a_name_is_low() -> None:
     finding = called(datagram(receiver_report(2, block(1)), 5.0, BOB, ALICE)).findings()["rtcp-compound-invalid"]
     assert finding.severity is Severity.LOW
+
+
+def test_reports_are_given_as_claims() -> None:
+    claims = called(far(26, 6.0), far(64, 11.0)).report().quality.reported
+    (claim,) = claims
+    assert (claim.source, claim.reports, claim.loss_percent, claim.jitter_ms) == ("RTCP", 2, 25.0, 10.0)
+    assert claim.call == "call-1@192.0.2.10"
