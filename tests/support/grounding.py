@@ -5,6 +5,7 @@ from __future__ import annotations
 from sip_ci.service.wire import AnalysisResponse, WireEvidence
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.trace import Trace
+from sip_ci_server.engine.analysis import CHECK_FAILED
 
 MASK = "[REDACTED]"
 
@@ -12,6 +13,7 @@ MASK = "[REDACTED]"
 def assert_grounded(trace: Trace, report: AnalysisResponse) -> None:
     """Every finding has evidence that is in the trace, a title with its values, and causes that are findings."""
     messages = {message.index: message for message in trace.messages}
+    assert not [item for item in report.not_checked if item.reason.startswith(CHECK_FAILED)]
     known = {finding.fingerprint for finding in report.findings}
     for finding in report.findings:
         assert finding.evidence, f"{finding.check} has no evidence"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sip_ci import __version__
 from sip_ci.findings import Severity
@@ -19,7 +19,7 @@ from sip_ci.service.wire import (
 from sip_ci.trace.notice_summary import summarise_notices
 from sip_ci.trace.trace import Trace
 from sip_ci_server.engine.aggregation import aggregate
-from sip_ci_server.engine.checks.registry import Check, Found, NotCheckable, all_checks, run_check
+from sip_ci_server.engine.checks.registry import Check, Found, NotCheckable, Outcome, all_checks, run_check
 from sip_ci_server.engine.instances import Instance
 from sip_ci_server.engine.issues import judge_issue, relevance
 from sip_ci_server.engine.ladders import ladders_for
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 MAXIMUM_INSTANCES = 100_000
 """Instances of one check that are kept apart; a trace with more is cut, and the report says so."""
+
+CHECK_FAILED = "the check itself failed"
+"""How the reason begins where a check is broken."""
 
 
 def analyze(trace: Trace, context: AnalysisContext | None = None) -> AnalysisResponse:
@@ -64,7 +67,7 @@ def _run(checks: Iterable[Check], model: Model) -> tuple[list[Instance], list[No
     for check in checks:
         found = 0
         reasons: dict[str, None] = {}
-        for outcome in run_check(check, model):
+        for outcome in _outcomes(check, model):
             if isinstance(outcome, Found):
                 found += 1
                 if found <= MAXIMUM_INSTANCES:
@@ -76,6 +79,15 @@ def _run(checks: Iterable[Check], model: Model) -> tuple[list[Instance], list[No
         if reasons and not found:
             not_checked.append(NotChecked(check=check.id, reason="; ".join(list(reasons)[:3])))
     return instances, not_checked
+
+
+def _outcomes(check: Check, model: Model) -> Iterator[Outcome]:
+    """What a check says; one that breaks has not checked, and costs nothing but itself."""
+    try:
+        yield from run_check(check, model)
+    except Exception as error:  # noqa: BLE001 - a broken check must not cost the others
+        logger.exception("%s failed on %s", check.id, model.trace.name)
+        yield NotCheckable(f"{CHECK_FAILED} ({type(error).__name__}); please report it")
 
 
 def _ordered(findings: list[WireFinding], context: AnalysisContext) -> list[WireFinding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,8 +14,10 @@ from sip_ci.findings import Severity
 from sip_ci.service.wire import AnalysisContext
 from sip_ci.trace.observation import Clock, Endpoint, Fidelity, Transport
 from sip_ci.trace.trace import Trace, TraceOrigin
+from sip_ci_server.engine import analysis
 from sip_ci_server.engine.analysis import analyze
-from sip_ci_server.engine.checks.registry import all_checks
+from sip_ci_server.engine.checks.registry import Check, Outcome, all_checks, run_check
+from sip_ci_server.engine.model import Model
 
 OUTSIDE = Endpoint("203.0.113.77", 31_000)
 LOCAL = (Endpoint("127.0.0.1", 5061), Endpoint("127.0.0.1", 5060))
@@ -301,3 +303,22 @@ def test_the_report_counts_messages_calls_and_packets() -> None:
 
     assert meta is not None
     assert (meta.messages, meta.calls, meta.packets, meta.format) == (14, 2, 14, "test")
+
+
+def test_a_broken_check_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(check: Check, model: Model) -> Iterator[Outcome]:
+        if check.id == "final-404":
+            raise ValueError("broken")
+        yield from run_check(check, model)
+
+    monkeypatch.setattr(analysis, "run_check", breaks)
+    ladder = Ladder()
+    call = ladder.call()
+    call.respond(call.invite(0.0), 404, 0.1)
+    call = ladder.call()
+    call.respond(call.invite(1.0), 503, 1.1)
+    report = analysis.analyze(ladder.end(60.0).trace())
+
+    assert "final-503" in {finding.check for finding in report.findings}
+    reasons = {item.check: item.reason for item in report.not_checked}
+    assert reasons["final-404"].startswith(analysis.CHECK_FAILED)
