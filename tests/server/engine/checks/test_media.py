@@ -413,3 +413,11 @@ def test_one_direction_of_signalling_is_hidden(host: str) -> None:
 def test_serious_sees_what_is_broken() -> None:
     # The healthy cases above would all pass if nothing were ever found.
     assert serious(carry(answered()[0], there()).report().findings) == ["media-one-way: critical"]
+
+
+def test_a_direction_that_was_recorded_as_a_sample_is_not_judged() -> None:
+    """Its sequence numbers go on behind the gap, so the packets were sent, and nobody recorded them."""
+    sampled = back(950, start=-2.0).without(range(100, 946))
+    ladder = carry(answered(talk=16.0)[0], there(780), sampled)
+    assert one_way(ladder) is None
+    assert reasons(ladder, "media-one-way")
