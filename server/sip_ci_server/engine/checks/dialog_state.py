@@ -172,12 +172,13 @@ def dialog_481_refresh(leg: Leg, model: Model) -> Iterator[Outcome]:
 
     BYE has a check of its own, and so has a re-INVITE that fails otherwise.
     """
-    ended = leg.bye.number if leg.bye is not None else None
+    # A BYE overtakes what was sent before it: the other side answers as one that has ended the call.
+    ended = leg.bye.request.index if leg.bye is not None else None
     for item in leg.transactions:
         final = item.final
         if item.method in ("BYE", "CANCEL", "PRACK", "NOTIFY") or final is None or final.status != 481:
             continue
-        if (ended is not None and item.number > ended) or model.relayed_from_further_on(item):
+        if (ended is not None and final.index > ended) or model.relayed_from_further_on(item):
             continue
         assert leg.answer is not None
         yield Found(
