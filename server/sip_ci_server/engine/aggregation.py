@@ -13,6 +13,7 @@ from sip_ci_server.engine.knowledge.texts import text_of
 from sip_ci_server.engine.linking import Links, link
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.platforms import platforms_in, recommendation_for
+from sip_ci_server.engine.repetition import Repetitions
 
 EXAMPLE_CALLS = 5
 MAXIMUM_EVIDENCE = 12
@@ -96,7 +97,7 @@ class _Extent:
 
 def _extent(members: list[Instance], calls: list[str], model: Model) -> _Extent:
     judged_together = members[0].check.subject is Model
-    weigh = len if judged_together else model.repetitions.weight_of
+    weigh = len if judged_together else _standing(members[0], model).weight_of
     affected = weigh(calls)
     occurrences = sum(_occurrences(member, model) for member in members)
     dialled = weigh([call for call in calls if call in model.dialogs.calls])
@@ -123,4 +124,9 @@ def _occurrences(instance: Instance, model: Model) -> int:
     if instance.check.subject is Model:
         # It was judged by all calls together, and names some of them.
         return 1
-    return max(model.repetitions.weight(call) for call in instance.found.calls or ("",))
+    return max(_standing(instance, model).weight(call) for call in instance.found.calls or ("",))
+
+
+def _standing(instance: Instance, model: Model) -> Repetitions:
+    """Which calls stand for others in what a check was run on."""
+    return model.twins if model.twins.calls and instance.check.judges_once else model.repetitions

@@ -20,7 +20,7 @@ from sip_ci_server.engine.observability import Observability
 from sip_ci_server.engine.offer_answer import Round, SessionDescriptions, rounds_of
 from sip_ci_server.engine.provisionals import ReliableProvisional, rack_of, reliable_provisionals
 from sip_ci_server.engine.registrations import Registration, build_registrations
-from sip_ci_server.engine.repetition import Repetitions, fold_repetitions
+from sip_ci_server.engine.repetition import Repetitions, fold_repetitions, twins_beside_media
 from sip_ci_server.engine.sessions import REORDERED, Sessions, build_sessions
 from sip_ci_server.engine.streams import Stream, behaves_like_rtp, build_streams
 from sip_ci_server.engine.transactions import Transaction, Transactions, build_transactions
@@ -49,6 +49,8 @@ class Model:
     sessions: list[MediaSession]
     repetitions: Repetitions
     """The calls of the trace that are not in the model, because others stand for them."""
+    twins: Repetitions
+    """The calls that are in the model for their media, and whose signalling is judged in others."""
     joined: Sessions
     """The calls that B2BUAs and transfers made of one another."""
     _answering: set[Endpoint | None] | None = None
@@ -327,5 +329,5 @@ def build_model(trace: Trace) -> Model:
     return Model(
         trace, messages, message_copies + media_copies, nodes, seen, transactions, dialogs,
         build_attempts(transactions), build_registrations(transactions), descriptions, rounds, streams, sessions,
-        repetitions, build_sessions(dialogs.calls, transactions, descriptions),
+        repetitions, twins_beside_media(trace), build_sessions(dialogs.calls, transactions, descriptions),
     )  # fmt: skip

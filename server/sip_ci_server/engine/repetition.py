@@ -22,6 +22,8 @@ from sip_ci_server.engine.call_shapes import CallShapes
 
 WORTHWHILE = 20_000
 """Messages below which nothing is folded: the time would not be noticed."""
+WORTHWHILE_BESIDE_MEDIA = 5_000
+"""The same for traces with media."""
 KEPT = 200
 """Calls at the beginning that are kept whatever they look like: they are those that reports list one by one."""
 SAME_GAP = 0.050
@@ -49,6 +51,8 @@ class Repetitions:
     """By the same Call-ID: the places of its own messages."""
     times: Sequence[int] = ()
     """When each message of the trace was sent, in nanoseconds."""
+    folded: frozenset[str] = frozenset()
+    """The Call-IDs of the calls that others stand for."""
 
     def weight(self, call_id: str) -> int:
         """How many calls a call stands for, itself included."""
@@ -71,11 +75,27 @@ class Repetitions:
 def fold_repetitions(trace: Trace) -> tuple[Trace, Repetitions]:
     """The trace with one call for each kind of call, and what was left out. Time is linear in the trace.
 
-    Traces with media keep all their calls, as each call's media has to be judged.
+    Traces with media keep all their calls, as each call's media has to be judged: see `twins_beside_media`.
     """
     table = trace.messages
     if not isinstance(table, MessageTable) or len(table) < WORTHWHILE or len(trace.media):
         return trace, Repetitions()
+    kept, repetitions = _find(trace, table)
+    if not repetitions.calls:
+        return trace, repetitions
+    return replace(trace, messages=tuple(table[place] for place in sorted(kept))), repetitions
+
+
+def twins_beside_media(trace: Trace) -> Repetitions:
+    """The calls of a trace with media whose signalling is that of another call, which checks judge once."""
+    table = trace.messages
+    if not isinstance(table, MessageTable) or len(table) < WORTHWHILE_BESIDE_MEDIA or not len(trace.media):
+        return Repetitions()
+    return _find(trace, table)[1]
+
+
+def _find(trace: Trace, table: MessageTable) -> tuple[list[int], Repetitions]:
+    """The places of the messages that stay, and the calls that others stand for."""
     calls = _calls(table.raws)
     routes = _routes(table, list(calls.values()), trace.facts.last_time)
     shapes = CallShapes()
@@ -97,12 +117,12 @@ def fold_repetitions(trace: Trace) -> tuple[Trace, Repetitions]:
             standing.setdefault((shape, paces), text)
             own[text] = places
     if not others:
-        return trace, Repetitions()
+        return kept, Repetitions()
     repetitions = Repetitions(
         len(table) - len(kept), sum(map(len, others.values())), others, {name: own[name] for name in others},
-        table.times_ns,
+        table.times_ns, frozenset(table[places[0]].call_id for folded in others.values() for places in folded),
     )  # fmt: skip
-    return replace(trace, messages=tuple(table[place] for place in sorted(kept))), repetitions
+    return kept, repetitions
 
 
 def _calls(raws: Sequence[bytes]) -> dict[bytes, list[int]]:

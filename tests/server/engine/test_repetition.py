@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.support.calls import ALICE, BOB, HOP, PROXY, Call, Ladder, sdp
@@ -12,9 +13,12 @@ from tests.support.rtp import media_table, stream
 from sip_ci.service.wire import AnalysisResponse
 from sip_ci.trace.message_table import MessageTable
 from sip_ci.trace.observation import Endpoint
+from sip_ci.trace.reading import read_trace
 from sip_ci.trace.trace import Trace
 from sip_ci_server.engine import repetition
 from sip_ci_server.engine.analysis import analyze
+from sip_ci_server.engine.checks.registry import all_checks, run_check
+from sip_ci_server.engine.model import Model, build_model
 from sip_ci_server.engine.repetition import fold_repetitions
 
 KEPT = 2
@@ -260,3 +264,45 @@ def test_the_report_is_that_of_all_calls(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(repetition, "WORTHWHILE", 1 << 40)
     assert facts(report) == facts(analyze(trace))
     assert {"nat-sdp-private", "kpi-pdd", "kpi-sdd", "final-404"} <= {item.check for item in report.findings}
+
+
+def test_beside_media_the_signalling_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ladder = load_test()
+    ladder.media = media_table(stream(ALICE, BOB, packets=50))
+    trace = as_table(ladder.trace())
+    monkeypatch.setattr(repetition, "WORTHWHILE_BESIDE_MEDIA", 1 << 40)
+    apart = analyze(trace)
+    monkeypatch.setattr(repetition, "WORTHWHILE_BESIDE_MEDIA", 0)
+    model = build_model(trace)
+    report = analyze(trace)
+
+    assert model.twins.calls >= 20
+    assert len(model.messages) == len(trace.messages)
+    assert facts(report) == facts(apart)
+    assert {"nat-sdp-private", "kpi-pdd", "kpi-sdd", "final-404"} <= {item.check for item in report.findings}
+
+
+MEDIA_OF_THE_MODEL = frozenset({"sessions", "session_of", "streams", "owners_of", "media_hosts", "unclaimed_streams"})
+EXAMPLES = Path(__file__).parents[3] / "examples" / "traces"
+
+
+def test_checks_of_signalling_that_look_at_media_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call's signalling may stand for another's where a check also asks for the call's media."""
+    asking: set[str] = set()
+    running: list[str] = []
+    original = Model.__getattribute__
+
+    def watched(model: Model, name: str) -> object:
+        if running and name in MEDIA_OF_THE_MODEL:
+            asking.add(running[0])
+        return original(model, name)
+
+    models = [build_model(read_trace(path, path.name)) for path in sorted(EXAMPLES.glob("*.pcap"))]
+    monkeypatch.setattr(Model, "__getattribute__", watched)
+    once = [check for check in all_checks().values() if check.judges_once]
+    for model in models:
+        for check in once:
+            running[:] = [check.id]
+            list(run_check(check, model))
+    assert len(once) > 150
+    assert asking == set()

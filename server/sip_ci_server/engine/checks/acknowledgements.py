@@ -22,6 +22,7 @@ _SPEAKS_OF_ACK = re.compile(r"\back\b", re.IGNORECASE)
 
 @check(
     "ack-missing-2xx",
+    each=True,
     title="No ACK for the {status} that answered the call",
     severity=Severity.CRITICAL,
     category=Category.SIGNALING,

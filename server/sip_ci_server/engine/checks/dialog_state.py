@@ -224,6 +224,7 @@ def bypass_mismatch_dst(leg: Leg, _: Model) -> Iterator[Outcome]:
 
 @check(
     "ghost-dialog",
+    each=True,
     title="A call went silent and was never hung up",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,

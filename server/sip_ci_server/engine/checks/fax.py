@@ -240,6 +240,7 @@ def t38_glare(item: Round, model: Model) -> Iterator[Outcome]:
 
 @check(
     "t38-no-udptl",
+    each=True,
     title="T.38 was agreed on and no UDPTL is sent",
     severity=Severity.HIGH,
     category=Category.MEDIA,

@@ -286,6 +286,7 @@ def _stun_paths(model: Model) -> dict[tuple[Endpoint, Endpoint], int]:
 
 @check(
     "ice-no-checks",
+    each=True,
     title="Both sides agreed on ICE and no connectivity check was sent",
     severity=Severity.HIGH,
     category=Category.NAT,
@@ -303,6 +304,7 @@ def ice_no_checks(model: Model, _: Model) -> Iterator[Outcome]:
 
 @check(
     "ice-failed",
+    each=True,
     title="No connectivity check of ICE was answered",
     severity=Severity.CRITICAL,
     category=Category.NAT,

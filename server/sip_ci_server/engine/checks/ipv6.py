@@ -92,6 +92,7 @@ def _has_alternatives(media: MediaDescription) -> bool:
 
 @check(
     "ipv6-family-mixed",
+    each=True,
     title="The media has addresses of two families: {what}",
     severity=Severity.HIGH,
     category=Category.NAT,

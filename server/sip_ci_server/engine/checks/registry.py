@@ -88,7 +88,7 @@ class Found:
     """Lower than the check's, or None."""
     confidence: Confidence | None = None
     hosts: tuple[str, ...] = ()
-    """The hosts that it is about, where it belongs to no call: a connection that was refused, a name that is unknown."""
+    """The hosts that it is about, where it belongs to no call: a refused connection, a name that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,22 @@ class Check:
     """Which subjects the check is about; None means all."""
     gates: bool = True
     """Whether a finding can fail a build; notices about the capture itself cannot."""
+    each: bool = False
+    """Whether it looks at the media of each call, so that no call's signalling can stand for another's."""
 
+    @property
+    def judges_once(self) -> bool:
+        """Whether it judges the signalling of calls, of which one may stand for others (`Model.twins`)."""
+        return self.subject in _CALL_OF and not self.each
+
+
+_CALL_OF: dict[type, Callable[[Any], str]] = {
+    Transaction: lambda subject: subject.call_id,
+    Leg: lambda subject: subject.call_id,
+    Attempt: lambda subject: subject.call_id,
+    Round: lambda subject: subject.leg.call_id,
+}
+"""The Call-ID of subjects that are signalling alone."""
 
 _CHECKS: dict[str, Check] = {}
 _SUBJECTS: dict[type, tuple[Callable[[Model], Iterable[Subject]], str]] = {
@@ -151,10 +166,12 @@ def check(
     absent: str = "",
     only: Callable[[Any], bool] | None = None,
     gates: bool = True,
+    each: bool = False,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a check under its id; a second one of the same id is a programming error.
 
-    Where the trace holds no subject that `only` accepts, the outcome is not checkable with the reason `absent`.
+    Where the trace holds no subject that `only` accepts, the outcome is not checkable with the reason `absent`. `each`
+    is for checks of signalling that look at the call's media.
     """
 
     def register(function: CheckFunction) -> CheckFunction:
@@ -165,7 +182,7 @@ def check(
             raise TypeError(f"{id}: no subjects of type {subject!r}")
         _CHECKS[id] = Check(
             id, title, severity, category, confidence, rfc, needs, subject, function,
-            absent or _SUBJECTS[subject][1], only, gates,
+            absent or _SUBJECTS[subject][1], only, gates, each,
         )  # fmt: skip
         return function
 
@@ -196,6 +213,14 @@ def missing_need(check: Check, model: Model) -> str:
     return ""
 
 
+def _judged(check: Check, model: Model) -> Iterable[Subject]:
+    subjects = _SUBJECTS[check.subject][0](model)
+    if not model.twins.calls or not check.judges_once:
+        return subjects
+    call_of, folded = _CALL_OF[check.subject], model.twins.folded
+    return (subject for subject in subjects if call_of(subject) not in folded)
+
+
 def run_check(check: Check, model: Model) -> Iterator[Outcome]:
     """Run one check over all its subjects."""
     reason = missing_need(check, model)
@@ -203,7 +228,7 @@ def run_check(check: Check, model: Model) -> Iterator[Outcome]:
         yield NotCheckable(reason)
         return
     any_subject = False
-    for subject in _SUBJECTS[check.subject][0](model):
+    for subject in _judged(check, model):
         if check.only is not None and not check.only(subject):
             continue
         any_subject = True

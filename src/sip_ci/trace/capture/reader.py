@@ -76,7 +76,7 @@ def read_capture(stream: InputStream, name: str, limits: Limits, notices: Notice
     return reader.trace(name, "pcap", 0)
 
 
-_FEW_MESSAGES = 10_000
+_FEW_MESSAGES = 2_000
 """Up to here all messages become objects at once, which is simpler for everybody."""
 
 
