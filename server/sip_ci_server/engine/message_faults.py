@@ -23,6 +23,9 @@ SILENCE = 4.0
 """Seconds without an answer after which silence is worth a word (policy F1)."""
 JUDGED = 300
 """Messages of one sender with one method and status that are judged."""
+JUDGED_OF_MANY = 40
+"""The same in a trace of more than `MANY` messages: a load test."""
+MANY = 5_000
 _AGENT_LENGTH = 40
 _MALFORMED = frozenset({400, 414, 416, 482, 505, 513})
 """Responses of an element that does not understand a request as it is written."""
@@ -92,13 +95,14 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
     }
     faults: dict[str, list[MessageFault]] = {}
     judged: dict[tuple[object, ...], int] = {}
+    limit = JUDGED if model.messages_total <= MANY else JUDGED_OF_MANY
     reported: set[tuple[str, str, str, str]] = set()
     for message in model.messages:
-        if message.fidelity is not Fidelity.EXACT:
+        if message.fidelity is not Fidelity.EXACT or message.call_id in model.twins.folded:
             continue
         kind = (model.nodes.source(message), message.method, message.status)
         judged[kind] = judged.get(kind, 0) + 1
-        if judged[kind] > JUDGED:
+        if judged[kind] > limit:
             continue
         agent = agent_of(message)
         owner = owners.get(id(message))

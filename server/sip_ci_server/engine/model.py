@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint, Fidelity
@@ -53,6 +54,8 @@ class Model:
     """The calls that are in the model for their media, and whose signalling is judged in others."""
     joined: Sessions
     """The calls that B2BUAs and transfers made of one another."""
+    judged: dict[type, list[Any]] = field(default_factory=dict)
+    """By their type: the subjects of checks that are left when those with a twin are taken away."""
     _answering: set[Endpoint | None] | None = None
     _by_user: dict[str, list[Attempt]] | None = None
     _suspects: set[int] | None = None

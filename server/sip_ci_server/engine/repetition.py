@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from sip_ci.trace.header_index import unfold
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.message_table import MessageTable
 from sip_ci.trace.trace import Trace
@@ -24,7 +25,7 @@ WORTHWHILE = 20_000
 """Messages below which nothing is folded: the time would not be noticed."""
 WORTHWHILE_BESIDE_MEDIA = 5_000
 """The same for traces with media."""
-KEPT = 200
+KEPT = 100
 """Calls at the beginning that are kept whatever they look like: they are those that reports list one by one."""
 SAME_GAP = 0.050
 """Seconds up to which intervals between messages count as equal; longer ones are equal within `SAME_RATIO`."""
@@ -103,6 +104,7 @@ def _find(trace: Trace, table: MessageTable) -> tuple[list[int], Repetitions]:
     standing: dict[tuple[int, tuple[int, ...]], str] = {}
     others: dict[str, list[list[int]]] = {}
     own: dict[str, list[int]] = {}
+    folded: list[bytes] = []
     for number, ((call_id, places), (route, paces)) in enumerate(zip(calls.items(), routes, strict=True)):
         shape = -1
         if call_id and len(places) <= MOST_MESSAGES:
@@ -110,6 +112,7 @@ def _find(trace: Trace, table: MessageTable) -> tuple[list[int], Repetitions]:
         name = standing.get((shape, paces)) if shape >= 0 and number >= KEPT else None
         if name is not None:
             others.setdefault(name, []).append(places)
+            folded.append(call_id)
             continue
         kept += places
         if shape >= 0:
@@ -120,7 +123,7 @@ def _find(trace: Trace, table: MessageTable) -> tuple[list[int], Repetitions]:
         return kept, Repetitions()
     repetitions = Repetitions(
         len(table) - len(kept), sum(map(len, others.values())), others, {name: own[name] for name in others},
-        table.times_ns, frozenset(table[places[0]].call_id for folded in others.values() for places in folded),
+        table.times_ns, frozenset(map(unfold, folded)),
     )  # fmt: skip
     return kept, repetitions
 
