@@ -135,6 +135,7 @@ _CALL_OF: dict[type, Callable[[Any], str]] = {
     Leg: lambda subject: subject.call_id,
     Attempt: lambda subject: subject.call_id,
     Round: lambda subject: subject.leg.call_id,
+    Described: lambda subject: subject.message.call_id,
 }
 """The Call-ID of subjects that are signalling alone."""
 
