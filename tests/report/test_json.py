@@ -27,7 +27,17 @@ def test_the_committed_schema_is_current() -> None:
 def test_the_report_has_the_fields_of_version_1() -> None:
     report = json.loads(render(sample.make(), OPTIONS))
     jsonschema.validate(report, json_schema())
-    assert list(report) == ["schema_version", "tool", "inputs", "findings", "not_checked", "quality", "verdict", "sessions", "ambiguous"]
+    assert list(report) == [
+        "schema_version",
+        "tool",
+        "inputs",
+        "findings",
+        "not_checked",
+        "quality",
+        "verdict",
+        "sessions",
+        "ambiguous",
+    ]
     assert report["schema_version"] == 1
     assert set(report["inputs"][0]) >= {"name", "format", "messages", "calls"}
     wanted = "check severity category title detail recommendation input occurrences calls evidence location fingerprint"

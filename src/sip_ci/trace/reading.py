@@ -34,9 +34,7 @@ _TAR_MAGIC_OFFSET = 257
 """POSIX.1-1988 "Archive/Interchange File Format": the magic in a member's header."""
 
 
-def read_trace(
-    source: Path | bytes | BinaryIO, name: str, limits: Limits | None = None, key_log: bytes = b""
-) -> Trace:
+def read_trace(source: Path | bytes | BinaryIO, name: str, limits: Limits | None = None, key_log: bytes = b"") -> Trace:
     """Read a capture or a log, compressed or not.
 
     Content never raises: what cannot be read is a notice, and an input of no known kind is a `Trace` whose format is
