@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sip_ci import __version__
@@ -59,9 +59,11 @@ def analyze(
         inputs = unfolder.unfold(found)
         for notice in (*settings.warnings, *inputs.notices, *_anchor_warning(anchor, inputs.files)):
             logger.warning("%s", notice)
-        analyses = _traces_among(_submit(settings, inputs.files, environment, started), inputs.missing)
+        analyses = _submit(settings, inputs.files, environment, started)
+        missing = (*inputs.missing, *_archives_without(analyses, found.files))
+        analyses = _traces_among(analyses, missing)
 
-    results = _results(analyses, inputs.missing)
+    results = _results(analyses, missing)
     _tell_failures(results)
     findings = [finding for analysis in analyses for finding in analysis.findings]
     located = locate(findings, {result.name: result.text_path for result in results}, anchor)
@@ -107,6 +109,14 @@ def _anchor_warning(anchor: Anchor | None, files: Sequence[TraceFile]) -> tuple[
         f"{which} outside the workspace, and no file in it can stand for findings there, so CI systems have no place "
         "to show them at; name a file of the repository with --anchor FILE",
     )
+
+
+def _archives_without(analyses: Sequence[InputAnalysis], files: Sequence[TraceFile]) -> Iterator[MissingInput]:
+    """The archives that were named of which no member turned out to be a trace."""
+    for file in files:
+        members = [item for item in analyses if item.result.name.startswith(f"{file.name}!/")]
+        if file.named and members and all(item.skipped for item in members):
+            yield MissingInput(file.name, f"is an archive that holds no traces among its {len(members)} text(s)")
 
 
 def _traces_among(analyses: Sequence[InputAnalysis], missing: Sequence[MissingInput]) -> tuple[InputAnalysis, ...]:

@@ -243,10 +243,10 @@ class Model:
         return self._media_hosts
 
     def answered_elsewhere(self, transaction: Transaction) -> bool:
-        """Whether an initial INVITE belongs to a call that was answered on another leg: a branch of a fork, or a
-        failover.
+        """Whether an initial INVITE that was not answered belongs to a call that was, on another leg: a branch of a
+        fork, or a failover.
         """
-        if transaction.method != "INVITE" or not transaction.is_initial:
+        if transaction.method != "INVITE" or not transaction.is_initial or transaction.success is not None:
             return False
         legs = self.dialogs.calls.get(transaction.call_id, [])
         return any(leg.answer is not None and leg.invite is not transaction for leg in legs)

@@ -26,7 +26,7 @@ CONFIG_NAMES = (".sip-ci.yml", ".sip-ci.yaml", "pyproject.toml")
 @click.option("-v", "--verbose", count=True, help="Say what is being done; twice for everything.")
 @click.option("--debug", is_flag=True, help="Say everything, and show the traceback of an error.")
 def analyze(*, no_config: bool, quiet: bool, verbose: int, debug: bool, **values: Any) -> int:
-    """Diagnose traces: captures (pcap, pcapng, also gzipped) and logs.
+    """Diagnose traces: captures and logs, also compressed or in archives.
 
     Takes files, globs (quote them: 'traces/**/*.pcap') and folders. The API key of a server that wants one comes
     from the environment variable SIP_CI_API_KEY only.

@@ -31,7 +31,7 @@ _FORMS = ("sip", "pcap", "json", "mermaid", "ladder")
 def convert(
     paths: tuple[str, ...], *, form: str, output: str, calls: tuple[str, ...], redact: bool, quiet: bool, debug: bool
 ) -> int:
-    """Write what was read in another form: captures (pcap, pcapng, also gzipped) and logs.
+    """Write what was read in another form: captures and logs, also compressed.
 
     What could not be read, and what the form made necessary to leave out or to make up, is told on standard error.
     """

@@ -13,7 +13,7 @@ import signal
 import sys
 from importlib import import_module
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -133,6 +133,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     # A run is short, and nearly all that it makes lives to its end: looking for garbage often only makes it longer.
     gc.set_threshold(100_000, 50, 50)
     arguments = sys.argv[1:] if arguments is None else arguments
+    _need_output()
     for number in _ENDING_SIGNALS:
         # `nohup` hands SIGHUP down as ignored, and means it.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
@@ -151,6 +152,17 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         _silence_output()
         code = _fail(f"standard output cannot be written: {error.strerror or error}")
     sys.exit(code)
+
+
+def _need_output() -> None:
+    """Go on without a closed standard error; a closed standard output is an error at once."""
+    # Python has None in the place of a stream that was closed when it started, whatever its stubs say.
+    streams: tuple[TextIO | None, TextIO | None] = (sys.stdout, sys.stderr)
+    if streams[1] is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for the rest of the process
+    if streams[0] is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        sys.exit(_fail("standard output is closed; send it to a file or to /dev/null"))
 
 
 def _run(arguments: list[str]) -> int:

@@ -158,8 +158,8 @@ def resp_headers_changed(transaction: Transaction, model: Model) -> Iterator[Out
         yield Found(
             (at_header(request, header, "as it was asked"), at_header(response, header, "as it was answered")),
             f"{name_of(response)} answered {transaction.method} with {phrase_of(response)}, and its"
-            f" {header.title()} is not that of the request: `{(request.header(header) or '')[:100]}` became"
-            f" `{(response.header(header) or '')[:100]}`.",
+            f" {header.title()} is not that of the request: `{', '.join(request.values(header))[:300]}` became"
+            f" `{', '.join(response.values(header))[:300]}`.",
             {"status": phrase_of(response), "method": transaction.method, "header": header.title()},
             key=(header, agent_of(response)),
             calls=(transaction.call_id,),

@@ -48,7 +48,10 @@ def _hello(item: DtlsHandshake) -> Proof:
     needs=Needs.CAPTURE | Needs.TIMES,
 )
 def dtls_handshake_failed(model: Model, _: Model) -> Iterator[Outcome]:
-    """A side ended the handshake with an alert, or it was not over within ten seconds."""
+    """A side ended the handshake with an alert, or it was not over within ten seconds.
+
+    Low where the trace holds no call: then nobody knows whether the handshake was for one.
+    """
     handshakes = _media_handshakes(model)
     if not handshakes:
         yield NotCheckable("the trace holds no DTLS handshake for SRTP")
@@ -62,6 +65,7 @@ def dtls_handshake_failed(model: Model, _: Model) -> Iterator[Outcome]:
                 f"{who} ended the DTLS handshake between {item.client} and {item.server} with the alert {alert.name}.",
                 {"why": alert.name},
                 key=(alert.name,),
+                severity=None if model.legs else Severity.LOW,
             )
             continue
         if item.outcome not in (TlsOutcome.UNANSWERED, TlsOutcome.UNFINISHED) or model.seen.lossy:
@@ -80,6 +84,7 @@ def dtls_handshake_failed(model: Model, _: Model) -> Iterator[Outcome]:
             + f" within {_PATIENCE:.0f} s; without it there is no key for the media.",
             {"why": why},
             key=(why,),
+            severity=None if model.legs else Severity.LOW,
         )
 
 
