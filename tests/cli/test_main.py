@@ -287,3 +287,12 @@ def test_the_documentation_has_every_command_option_variable_and_code() -> None:
         for parameter in command.params:
             for flag in parameter.opts if isinstance(parameter, click.Option) else ():
                 assert f"`{flag}" in text, flag
+
+
+def test_a_closed_standard_output_is_one_error() -> None:
+    command = f"exec {sys.executable} -m sip_ci checks >&-"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT / "server")))}
+    ran = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert "Traceback" not in ran.stderr
