@@ -151,6 +151,8 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         _silence_output()
         code = _fail(f"standard output cannot be written: {error.strerror or error}")
+    # The interpreter looks for garbage when it ends, among everything; nothing there needs to be found any more.
+    gc.freeze()
     sys.exit(code)
 
 
