@@ -54,10 +54,8 @@ def find_topics(wanted: str) -> list[Topic]:
     text = _normal(wanted)
     glossary = load_glossary()
     if text in glossary:
-        exact = [glossary[text]]
-    else:
-        exact = [topic for topic in glossary.values() if text in map(_normal, topic.words)]
-    return exact
+        return [glossary[text]]
+    return [topic for topic in glossary.values() if text in map(_normal, topic.words)]
 
 
 def near_topics(wanted: str, others: Iterable[str] = ()) -> list[str]:
