@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.network import Host
+from tests.support.scenario import Scenario
 
 SCENARIOS = Path(__file__).parent.parent / "e2e" / "live" / "scenarios"
 _LISTEN_SECONDS = 10
@@ -37,8 +38,8 @@ PCMU = audio("0 PCMU/8000")
 class Sipp:
     """One SIPp process: where it runs, what it plays, and what the scenario's keywords stand for."""
 
-    scenario: str
-    """A file of `scenarios/` without its ending; or, with `builtin`, one of SIPp's own."""
+    scenario: str | Scenario
+    """A file of `scenarios/` without its ending, or one made for the test; or, with `builtin`, one of SIPp's own."""
     host: Host | None
     """None is this machine itself."""
     address: str
@@ -67,7 +68,7 @@ class Sipp:
         bracketed = f"[{self.address}]" if ":" in self.address else self.address
         command = [
             "sipp",
-            *(["-sn", self.scenario] if self.builtin else ["-sf", str(SCENARIOS / f"{self.scenario}.xml")]),
+            *(["-sn", str(self.scenario)] if self.builtin else ["-sf", str(self._scenario_file)]),
         ]
         command += [] if self.remote is None else [self.remote]
         command += ["-i", self.address, "-p", str(self.port), "-t", self.transport]
@@ -96,8 +97,16 @@ class Sipp:
                 command += ["-key", key, value]
         return [*command, *self.arguments]
 
+    @property
+    def _scenario_file(self) -> Path:
+        if isinstance(self.scenario, Scenario):
+            return self.folder / f"{self.scenario.name}.xml"
+        return SCENARIOS / f"{self.scenario}.xml"
+
     def start(self) -> subprocess.Popen[str]:
         """Starts SIPp; a called side is awaited until it listens."""
+        if isinstance(self.scenario, Scenario):
+            self._scenario_file.write_text(self.scenario.xml)
         command = self.command()
         process = subprocess.Popen(
             self.host.command(*command) if self.host else command,

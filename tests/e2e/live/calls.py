@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from tests.e2e.live.proxy import proxy_running
+from tests.e2e.live.proxy import proxy_running, reason_without_kamailio
 from tests.support.capture import recorded
+from tests.support.middlebox import rewriting
 from tests.support.network import Host, Network
 from tests.support.relay import Impairment, relaying
+from tests.support.scenario import Scenario
 from tests.support.sipp import SCENARIOS, Sipp, finish
 from tests.support.speech import write_speech
 
@@ -19,6 +21,7 @@ CALLER = "203.0.113.10"
 CALLEE = "198.51.100.20"
 PROXY = "198.51.100.30"
 RELAY = "198.51.100.40"
+THIRD = "198.51.100.50"
 CALLER_IPV6 = "2001:db8:1::10"
 CALLEE_IPV6 = "2001:db8:2::20"
 CALLER_SSRC = 0x1A2B3C4D
@@ -36,16 +39,20 @@ class Side(Enum):
     CALLEE = "callee"
     ROUTER = "router"
     PROXY = "proxy"
+    THIRD = "third"
+    """Another called side, of a fork or a transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """What one test call is made of; the values left out make a healthy one."""
 
-    caller: str = "caller"
+    caller: str | Scenario = "caller"
     """The scenario of the calling side."""
-    callee: str | None = "callee"
+    callee: str | Scenario | None = "callee"
     """The scenario of the called side; None: nobody is there."""
+    third: str | Scenario | None = None
+    """The scenario of another called side."""
     talk: float = 1.5
     """Length of the pauses in the caller's scenario, in seconds."""
     callee_talk: float | None = None
@@ -61,6 +68,8 @@ class Call:
     """The outside address of a NAT in front of the caller."""
     proxy: tuple[str, ...] | None = None
     """A proxy between the two, with these switches of `proxy.cfg`; None: they call each other directly."""
+    middlebox: tuple[str, ...] = ()
+    """Rules by which the router rewrites what the caller sends to the callee and gets back."""
     relay: Impairment | None = None
     """What a media relay between the two does to their RTP; None: it flows directly."""
     dropped: tuple[tuple[str, ...], ...] = ()
@@ -79,14 +88,46 @@ class Call:
     callee_speech: float | None = None
     """Length of the speech that the callee plays, in seconds, where it is not as long as `talk`."""
 
+    @property
+    def suffix(self) -> str:
+        """The ending of the capture's name."""
+        return ".pcap"
+
+    @property
+    def seen_from_one_place(self) -> bool:
+        """Whether the log's writer is where the capture was taken, so that both tell of the same messages."""
+        return self.recorded_at is self.logged_by
+
+    @property
+    def seconds(self) -> float:
+        """How long the call may take, to begin with the longest."""
+        return max(self.talk, self.callee_talk or 0) + self.linger + (self.then.seconds if self.then else 0)
+
+    @property
+    def programs(self) -> str:
+        """Which programs made the call, in a few words."""
+        nobody = "nobody" if self.proxy is None else "registrar"
+        called = f"`{_name(self.callee)}.xml`" if self.callee else nobody
+        proxied = "Kamailio → " if self.proxy is not None else ""
+        return f"SIPp `{_name(self.caller)}.xml` → {proxied}{called}"
+
+    def missing(self) -> str:
+        """What else than SIPp it needs and is not here, in one sentence; empty where nothing is missing."""
+        return "" if self.proxy is None else reason_without_kamailio()
+
+    def record(self, folder: Path) -> tuple[Path, Path | None]:
+        """Makes the call; returns the capture and the log of the same call. RuntimeError where a tool fails."""
+        return place(self, folder)
+
 
 def place(call: Call, folder: Path) -> tuple[Path, Path]:
     """Makes the call; returns the capture and the log of the same call. Raises RuntimeError where a tool fails."""
     folder.mkdir(parents=True, exist_ok=True)
     capture, log = folder / "call.pcap", folder / "call.log"
-    folders = {side: folder / side.value for side in (Side.CALLER, Side.CALLEE)}
+    folders = {side: folder / side.value for side in (Side.CALLER, Side.CALLEE, Side.THIRD)}
+    for each in folders.values():
+        each.mkdir(exist_ok=True)
     for side, ssrc in ((Side.CALLER, CALLER_SSRC), (Side.CALLEE, CALLEE_SSRC)):
-        folders[side].mkdir(exist_ok=True)
         if _plays(call.caller if side is Side.CALLER else call.callee):
             longer = call.callee_speech if side is Side.CALLEE else None
             write_speech(folders[side] / "speech.pcap", call.talk if longer is None else longer, ssrc)
@@ -98,11 +139,15 @@ def place(call: Call, folder: Path) -> tuple[Path, Path]:
         }
         if call.nat:
             network.translate(hosts[Side.CALLER], call.nat)
+        if call.third is not None:
+            hosts[Side.THIRD] = network.host("third", THIRD)
         if call.proxy is not None:
             hosts[Side.PROXY] = network.host("proxy", PROXY)
             running.enter_context(proxy_running(hosts[Side.PROXY], folder / "proxy", call.callee_address, *call.proxy))
         for match in call.dropped:
             network.drop(*match)
+        if call.middlebox:
+            running.enter_context(rewriting(network.router, (call.callee_address, 5060), call.middlebox))
         if call.relay is not None:
             between = (call.caller_address, call.callee_address)
             running.enter_context(relaying(network.host("relay", RELAY), RTP_PORT, between, call.relay))
@@ -117,27 +162,40 @@ def place(call: Call, folder: Path) -> tuple[Path, Path]:
     return capture, log
 
 
-def _plays(scenario: str | None) -> bool:
-    return scenario is not None and "play_pcap_audio" in (SCENARIOS / f"{scenario}.xml").read_text()
+def _name(scenario: str | Scenario) -> str:
+    return scenario.name if isinstance(scenario, Scenario) else scenario
+
+
+def _plays(scenario: str | Scenario | None) -> bool:
+    if scenario is None:
+        return False
+    text = scenario.xml if isinstance(scenario, Scenario) else (SCENARIOS / f"{scenario}.xml").read_text()
+    return "play_pcap_audio" in text
 
 
 def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path]) -> None:
     address = f"[{call.callee_address}]" if ":" in call.callee_address else call.callee_address
-    called = None
-    if call.callee:
-        called = Sipp(
-            call.callee,
-            hosts[Side.CALLEE],
-            call.callee_address,
-            folders[Side.CALLEE],
+    talk = call.callee_talk if call.callee_talk is not None else call.talk
+    called = [
+        Sipp(
+            scenario,
+            hosts[side],
+            own,
+            folders[side],
             log="messages.log",
             calls=call.calls,
-            talk=call.callee_talk if call.callee_talk is not None else call.talk,
+            talk=talk,
             timeout=call.timeout,
             transport=call.transport,
             keys=call.callee_keys,
             arguments=call.callee_arguments,
         ).start()
+        for side, scenario, own in (
+            (Side.CALLEE, call.callee, call.callee_address),
+            (Side.THIRD, call.third, THIRD),
+        )
+        if scenario is not None
+    ]
     calling = Sipp(
         call.caller,
         hosts[Side.CALLER],
@@ -154,5 +212,5 @@ def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path]) -> None
         arguments=call.caller_arguments,
     ).start()
     finish(calling, call.timeout + _STOP_SECONDS)
-    if called is not None:
-        finish(called, _STOP_SECONDS)
+    for each in called:
+        finish(each, _STOP_SECONDS)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from tests.e2e.live.calls import CALLEE_IPV6, CALLER, CALLER_IPV6, RELAY, Call, Side, place
-from tests.e2e.live.phones import call_between_phones
+from tests.e2e.live.calls import CALLEE_IPV6, CALLER, CALLER_IPV6, RELAY, Call, Side
+from tests.e2e.live.case import Case, broken, capture_only, healthy
+from tests.e2e.live.phones import PhoneCall
 from tests.e2e.live.proxy import PASSWORD
 from tests.support.relay import Impairment
 from tests.support.sipp import audio
@@ -22,88 +22,6 @@ _RTP = Call("caller-rtp", "callee-rtp")
 _MANY_FORMATS = "\r\n".join(f"a=fmtp:0 x-padding-{number}={'0123456789' * 12}" for number in range(16))
 """Attributes that make an offer larger than a packet."""
 _VIDEO = audio(_PCMU) + "\r\nm=video 6002 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 packetization-mode=1"
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneCall:
-    """A call between two baresip phones, which keep no log."""
-
-    talk: float
-    suffix: str = ".pcap"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One call and what must be found in what it leaves behind."""
-
-    name: str
-    what: str
-    """What was done, in one line."""
-    call: Call | PhoneCall
-    capture_checks: frozenset[str] = frozenset()
-    """Checks that the capture must show; none means that the call is healthy."""
-    log_checks: frozenset[str] | None = frozenset()
-    """Checks that the caller's or callee's log must show; None where the log is not kept."""
-    severity: Severity | None = None
-    """Each of the checks must be found at least as bad as this, so that a gate acts; None for a healthy call."""
-    milder: tuple[tuple[str, Severity], ...] = ()
-    """The checks that are found beside the main one and are less severe, each with its own least severity."""
-
-    @property
-    def capture_suffix(self) -> str:
-        """The ending of the capture's name."""
-        return self.call.suffix if isinstance(self.call, PhoneCall) else ".pcap"
-
-    def severity_of(self, check: str) -> Severity | None:
-        """How bad the finding of an expected check is at least; None for a healthy call."""
-        return dict(self.milder).get(check, self.severity)
-
-    @property
-    def seen_from_one_place(self) -> bool:
-        """Whether the log's writer is where the capture was taken, so that both tell of the same messages."""
-        return isinstance(self.call, Call) and self.call.recorded_at is self.call.logged_by
-
-    @property
-    def programs(self) -> str:
-        """Which programs made the call, in a few words."""
-        if isinstance(self.call, PhoneCall):
-            return "baresip → baresip"
-        nobody = "nobody" if self.call.proxy is None else "registrar"
-        called = f"`{self.call.callee}.xml`" if self.call.callee else nobody
-        proxied = "Kamailio → " if self.call.proxy is not None else ""
-        return f"SIPp `{self.call.caller}.xml` → {proxied}{called}"
-
-    def record(self, folder: Path) -> tuple[Path, Path | None]:
-        """Makes the call; returns the capture and the log, where one is written."""
-        if isinstance(self.call, PhoneCall):
-            capture = folder / f"call{self.call.suffix}"
-            call_between_phones(capture, self.call.talk)
-            return capture, None
-        return place(self.call, folder)
-
-
-def healthy(name: str, what: str, call: Call | PhoneCall, *, log: bool = True) -> Case:
-    """A call in which nothing is wrong."""
-    return Case(f"healthy-{name}", what, call, log_checks=frozenset() if log else None)
-
-
-def broken(
-    name: str,
-    what: str,
-    call: Call,
-    *checks: str,
-    log: tuple[str, ...] | None = None,
-    severity: Severity = Severity.HIGH,
-    milder: tuple[tuple[str, Severity], ...] = (),
-) -> Case:
-    """A call in which something is; `log` are the checks of its log where they are fewer."""
-    return Case(name, what, call, frozenset(checks), frozenset(checks if log is None else log), severity, milder)
-
-
-def capture_only(case: Case) -> Case:
-    """The same call, of which the log says nothing worth keeping."""
-    return replace(case, log_checks=None)
-
 
 _HEALTHY = (
     healthy("call", "A call of 1.5 s without media", Call()),

@@ -1,91 +1,10 @@
-"""Makes the calls of the live tests and has them diagnosed: all at once where the tests run one by one."""
+"""What the tests of this folder need."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
-from tests.e2e.live.catalogue import Case
-from tests.support.capture import reason_without_tcpdump
-from tests.support.command import analyzed
-from tests.support.network import reason_without_namespaces
-from tests.support.requirements import require_for_live_calls
-from tests.support.sipp import reason_without_sipp
-
-from sip_ci.report.json_models import Report
-
-_WORKERS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosed:
-    """What the command line says of one call, and perhaps of others."""
-
-    report: Report
-    capture: str
-    """The name of the capture's input in the report."""
-    log: str | None
-    """The name of the log's; None where no log is kept."""
-
-
-class Recordings:
-    """The calls of this run, each made once."""
-
-    def __init__(self, folder: Path, pool: ThreadPoolExecutor, ahead: list[Case]) -> None:
-        self._folder = folder
-        self._pool = pool
-        self._cases = {case.name: case for case in ahead}
-        self._calls = {case.name: self._place(case) for case in ahead}
-        self._diagnosis: Future[Report] | None = None
-
-    def _place(self, case: Case) -> Future[tuple[Path, Path | None]]:
-        folder = self._folder / case.name
-        folder.mkdir()
-        return self._pool.submit(case.record, folder)
-
-    def _traces(self, case: Case) -> list[Path]:
-        capture, log = self._calls[case.name].result()
-        return [capture, log] if log is not None and case.log_checks is not None else [capture]
-
-    def diagnosed(self, case: Case) -> Diagnosed:
-        """The call of this case and its diagnosis; made now where it was not made ahead."""
-        if case.name in self._cases:
-            report = self._diagnose_all()
-        else:
-            self._calls[case.name] = self._place(case)
-            report = analyzed(*self._traces(case), folder=self._folder)
-        names = [str(trace.relative_to(self._folder)) for trace in self._traces(case)]
-        return Diagnosed(report, names[0], names[1] if len(names) > 1 else None)
-
-    def _diagnose_all(self) -> Report:
-        if self._diagnosis is None:
-            # The analysis begins when the calls are over, so that it does not disturb the timing of media.
-            wait(self._calls.values())
-            made = [case for case in self._cases.values() if self._calls[case.name].exception() is None]
-            traces = [trace for case in made for trace in self._traces(case)]
-            self._diagnosis = self._pool.submit(analyzed, *traces, folder=self._folder)
-        return self._diagnosis.result()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _tools() -> None:
-    """What every live test needs. The right to capture comes with that to make namespaces."""
-    require_for_live_calls(reason_without_sipp(), reason_without_tcpdump(), reason_without_namespaces())
-
-
-@pytest.fixture(scope="session")
-def recordings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recordings]:
-    """The calls that this session's tests ask for. Workers of xdist do not know which tests are theirs: none ahead."""
-    ahead: dict[str, Case] = {}
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        for item in request.session.items:
-            callspec = getattr(item, "callspec", None)
-            case = callspec.params.get("case") if callspec else None
-            if isinstance(case, Case):
-                ahead[case.name] = case
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        yield Recordings(tmp_path_factory.mktemp("calls"), pool, list(ahead.values()))
+def _tools(live_tools: None) -> None:
+    """Every test here makes calls."""

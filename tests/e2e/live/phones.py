@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.capture import recorded
@@ -96,3 +97,36 @@ def call_between_phones(capture: Path, talk: float, *arguments: str) -> None:
             time.sleep(talk)
             _stop(calling)
             time.sleep(_LINGER_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneCall:
+    """A call between two baresip phones, which keep no log."""
+
+    talk: float
+    suffix: str = ".pcap"
+
+    @property
+    def seen_from_one_place(self) -> bool:
+        """There is no log to compare with."""
+        return False
+
+    @property
+    def seconds(self) -> float:
+        """How long the call may take."""
+        return self.talk + _LINGER_SECONDS
+
+    @property
+    def programs(self) -> str:
+        """Which programs made the call, in a few words."""
+        return "baresip → baresip"
+
+    def missing(self) -> str:
+        """What it needs and is not here, in one sentence; empty where nothing is missing."""
+        return reason_without_baresip()
+
+    def record(self, folder: Path) -> tuple[Path, Path | None]:
+        """Makes the call; returns the capture. RuntimeError where a phone does not start."""
+        capture = folder / f"call{self.suffix}"
+        call_between_phones(capture, self.talk)
+        return capture, None

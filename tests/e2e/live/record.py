@@ -12,7 +12,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.e2e.live.catalogue import CASES, Case
+from tests.e2e.live.case import Case
+from tests.e2e.live.catalogue import CASES
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "traces"
 TABLE_START = "<!-- table -->\n"

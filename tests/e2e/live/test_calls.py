@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.e2e.live.catalogue import CASES, Case, PhoneCall
-from tests.e2e.live.conftest import Recordings
-from tests.e2e.live.phones import reason_without_baresip
-from tests.e2e.live.proxy import reason_without_kamailio
+from tests.e2e.live.case import Case
+from tests.e2e.live.catalogue import CASES
+from tests.e2e.live.recordings import Recordings
 from tests.support.agreement import signalling_checks
 from tests.support.requirements import require_for_live_calls
 
@@ -52,13 +51,6 @@ LIVE_CASES = [case for case in CASES if case.name in LIVE]
 pytestmark = pytest.mark.live
 
 
-def _require_programs(case: Case) -> None:
-    if isinstance(case.call, PhoneCall):
-        require_for_live_calls(reason_without_baresip())
-    elif case.call.proxy is not None:
-        require_for_live_calls(reason_without_kamailio())
-
-
 def _of(report: Report, name: str) -> list[ReportedFinding]:
     return [finding for finding in report.findings if finding.input == name]
 
@@ -82,7 +74,7 @@ def test_every_live_call_is_in_the_catalogue() -> None:
 
 @pytest.mark.parametrize("case", LIVE_CASES, ids=lambda case: case.name)
 def test_call_is_diagnosed(case: Case, recordings: Recordings) -> None:
-    _require_programs(case)
+    require_for_live_calls(case.call.missing())
     diagnosed = recordings.diagnosed(case)
     report, capture, log = diagnosed.report, diagnosed.capture, diagnosed.log
 

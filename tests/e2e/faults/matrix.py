@@ -1,0 +1,8 @@
+"""The whole matrix of real calls: each module of this folder that exports `CASES` holds those of one topic."""
+
+from __future__ import annotations
+
+from tests.e2e.faults import registration
+from tests.e2e.live.case import Case
+
+CASES: tuple[Case, ...] = (*registration.CASES,)
