@@ -116,8 +116,9 @@ def stir_identity_missing(model: Model, _: Model) -> Iterator[Outcome]:
     only=_is_signed,
 )
 def stir_identity_malformed(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A PASSporT has no three parts, no JSON, no iat, orig or dest, or the header no info (RFC 8224 §4, RFC 8225"
-    " §3)."""
+    """A PASSporT has no three parts, no JSON, no iat, orig or dest, or the header no info (RFC 8224 §4, RFC
+    8225 §3).
+    """
     if model.is_forwarded(transaction) and not _was_added(transaction, model):
         return
     for passport in passports_of(transaction.request):
@@ -206,12 +207,12 @@ def _caller_numbers(request: SipMessage) -> list[str]:
     title="The PASSporT is for another caller than the call",
     severity=Severity.HIGH,
     category=Category.AUTHENTICATION,
-    rfc="RFC 8224 §6.2",
+    rfc="RFC 8224 §4.1",
     absent=_ABSENT,
     only=_is_signed,
 )
 def stir_orig_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The number in orig is neither that of P-Asserted-Identity nor that of From (RFC 8224 §6.2, §8.3).
+    """The number in orig is neither that of P-Asserted-Identity nor that of From (RFC 8224 §4.1, §6.2.4, §8.3).
 
     Separators do not count, nor a country code that only one of them has.
     """
@@ -233,12 +234,12 @@ def stir_orig_mismatch(transaction: Transaction, model: Model) -> Iterator[Outco
     title="The PASSporT is for another destination than the call",
     severity=Severity.HIGH,
     category=Category.AUTHENTICATION,
-    rfc="RFC 8224 §6.2",
+    rfc="RFC 8224 §4.1",
     absent=_ABSENT,
     only=_is_signed,
 )
 def stir_dest_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """No number in dest is that of To or the Request-URI (RFC 8224 §6.2); a div PASSporT explains it (RFC 8946)."""
+    """No number in dest is that of To or the Request-URI (RFC 8224 §4.1); a div PASSporT explains it (RFC 8946)."""
     request = transaction.request
     passports = _readable(transaction, model)
     if any(entry.type in ("div", "div-o") for entry in passports):
@@ -261,12 +262,12 @@ def stir_dest_mismatch(transaction: Transaction, model: Model) -> Iterator[Outco
     title="The PASSporT has {fault}",
     severity=Severity.HIGH,
     category=Category.AUTHENTICATION,
-    rfc="RFC 8225 §8.1",
+    rfc="RFC 8225 §4.2, §8.1",
     absent=_ABSENT,
     only=_is_signed,
 )
 def stir_alg(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The algorithm is not ES256 (RFC 8225 §8.1); low where only the extension type is unknown."""
+    """The algorithm is not ES256 (RFC 8225 §4.2); low where only the extension type is unknown (§8.1)."""
     for passport in _readable(transaction, model):
         algorithm = passport.algorithm
         if algorithm == "ES256" and passport.type in TYPES:
@@ -289,8 +290,9 @@ def stir_alg(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     only=_is_signed,
 )
 def stir_x5u(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The x5u is missing, is no https URL (medium), or is not that of the info parameter (RFC 8225 §4.3, RFC 8224"
-    " §4.1)."""
+    """The x5u is missing, is no https URL (medium), or is not that of the info parameter (RFC 8225 §4.3,
+    RFC 8224 §4.1).
+    """
     for passport in _readable(transaction, model):
         severity = None
         if not passport.url:

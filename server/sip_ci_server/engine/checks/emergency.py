@@ -64,7 +64,7 @@ def emergency_rejected(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     title="The emergency call to {service} was asked for credentials",
     severity=Severity.MEDIUM,
     category=Category.AUTHENTICATION,
-    rfc="RFC 6881 §9.2",
+    rfc="RFC 7406 §1",
     absent=_ABSENT,
     only=_is_emergency_call,
 )
@@ -92,12 +92,12 @@ def _first_hop(attempt: Attempt, model: Model) -> SipMessage | None:
     title="The emergency call to {service} does not say where the caller is",
     severity=Severity.HIGH,
     category=Category.SIGNALING,
-    rfc="RFC 6442 §4.1",
+    rfc="RFC 6881 §9.2; RFC 6442 §4.1",
     absent=_ABSENT,
     only=_is_emergency_call,
 )
 def emergency_no_location(attempt: Attempt, model: Model) -> Iterator[Outcome]:
-    """An emergency call has no Geolocation header and no PIDF-LO body (RFC 6442 §4.1, RFC 6881 §9.2).
+    """An emergency call has no Geolocation header and no PIDF-LO body (RFC 6881 §9.2, RFC 6442 §4.1).
 
     Low where P-Access-Network-Info names the cell or line, from which the network finds the place.
     """
@@ -121,12 +121,12 @@ def emergency_no_location(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     title="The emergency call to {service} cannot be called back",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
-    rfc="RFC 6881 §9.2",
+    rfc="RFC 6881 §10",
     absent=_ABSENT,
     only=_is_emergency_call,
 )
 def emergency_no_callback(attempt: Attempt, model: Model) -> Iterator[Outcome]:
-    """An emergency call has no P-Asserted-Identity, and its From is anonymous or has no user (RFC 6881 §9.2)."""
+    """An emergency call has no P-Asserted-Identity, and its From is anonymous or has no user (RFC 6881 §10)."""
     request = _first_hop(attempt, model)
     if request is None or request.lines_of("p-asserted-identity") or request.lines_of("p-preferred-identity"):
         return
@@ -148,7 +148,7 @@ def emergency_no_callback(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     title="The emergency call to {service} has no priority",
     severity=Severity.LOW,
     category=Category.SIGNALING,
-    rfc="RFC 7135 §1; RFC 3261 §20.26",
+    rfc="RFC 3261 §20.26; RFC 7135 §1",
     absent=_ABSENT,
     only=_is_emergency_call,
 )

@@ -16,7 +16,8 @@ from sip_ci_server.engine.transactions import Transaction
 SLOW = 0.5
 """Seconds that signing or verifying may add to the setup of a call."""
 RESPONSES = {
-    428: "RFC 8224 §6.2.2", 436: "RFC 8224 §6.2.2", 437: "RFC 8224 §6.2.2", 438: "RFC 8224 §6.2.2", 608: "RFC 8688",
+    428: "RFC 8224 §6.2.2", 436: "RFC 8224 §6.2.2", 437: "RFC 8224 §6.2.2", 438: "RFC 8224 §6.2.2",
+    608: "RFC 8688 §3.1",
 }  # fmt: skip
 """The codes of verification services, with where they are defined."""
 

@@ -24,7 +24,7 @@ _BODIES = {
     "conference": ("application/conference-info+xml",),
     "refer": ("message/sipfrag",),
 }
-"""Bodies that the event packages define (RFC 3842 §3.4, RFC 3856 §6.4, RFC 4235 §3.4, RFC 3680 §4.4, RFC 4575 §3.4,
+"""Bodies that the event packages define (RFC 3842 §3.5, RFC 3856 §6.5, RFC 4235 §3.5, RFC 3680 §4.5, RFC 4575 §3.4,
 RFC 3515 §2.4.5).
 """
 _ABSENT = "the trace holds no NOTIFY"
@@ -123,12 +123,12 @@ def notify_rejected(transaction: Transaction, model: Model) -> Iterator[Outcome]
     title="NOTIFY for {event} has no Subscription-State",
     severity=Severity.HIGH,
     category=Category.COMPLIANCE,
-    rfc="RFC 6665 §8.2.3",
+    rfc="RFC 6665 §4.2.2",
     absent=_ABSENT,
     only=_is_notify,
 )
 def notify_no_state(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A NOTIFY has no Subscription-State (RFC 6665 §8.2.3): high where it was refused, medium where it was taken.
+    """A NOTIFY has no Subscription-State (RFC 6665 §4.2.2): high where it was refused, medium where it was taken.
 
     Low outside a subscription: keep-alives and unasked message counts often have none.
     """
@@ -154,7 +154,7 @@ def notify_no_state(transaction: Transaction, model: Model) -> Iterator[Outcome]
     title="NOTIFY for {event} carries {type}",
     severity=Severity.LOW,
     category=Category.COMPLIANCE,
-    rfc="RFC 6665 §5.4.5",
+    rfc="RFC 6665 §3.2.1",
     absent=_ABSENT,
     only=_is_notify,
 )

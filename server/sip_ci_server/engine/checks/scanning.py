@@ -106,12 +106,12 @@ def sec_enumeration(model: Model, _: Model) -> Iterator[Outcome]:
     title="One host sent {count} wrong passwords",
     severity=Severity.HIGH,
     category=Category.SECURITY,
-    rfc="RFC 7616 §5.8",
+    rfc="RFC 7616 §5.7",
     confidence=Confidence.LIKELY,
     needs=Needs.ADDRESSES,
 )
 def sec_bruteforce(model: Model, _: Model) -> Iterator[Outcome]:
-    """At least ten requests of one host carried credentials that were refused for good (RFC 7616 §5.8).
+    """At least ten requests of one host carried credentials that were refused for good (RFC 7616 §5.7).
 
     Stale nonces and attempts that succeed in the end do not count.
     """
@@ -136,7 +136,7 @@ def sec_bruteforce(model: Model, _: Model) -> Iterator[Outcome]:
     title="After many wrong passwords, {user} was let in",
     severity=Severity.CRITICAL,
     category=Category.SECURITY,
-    rfc="RFC 7616 §5.8",
+    rfc="RFC 7616 §5.7",
     confidence=Confidence.LIKELY,
     needs=Needs.TIMES | Needs.ADDRESSES,
 )

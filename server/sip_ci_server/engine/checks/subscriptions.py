@@ -56,7 +56,7 @@ def notifies_of(transaction: Transaction, model: Model) -> list[Transaction]:
     rfc="RFC 6665 §4.2.1.2",
     confidence=Confidence.LIKELY,
     needs=Needs.TIMES,
-    absent=_ABSENT,
+    absent="the trace holds no subscription that was granted",
     only=_is_granted,
 )
 def sub_no_notify(transaction: Transaction, model: Model) -> Iterator[Outcome]:
@@ -200,12 +200,12 @@ def sub_refresh_late(transaction: Transaction, model: Model) -> Iterator[Outcome
     title="The {status} to SUBSCRIBE does not say how long it lives",
     severity=Severity.LOW,
     category=Category.COMPLIANCE,
-    rfc="RFC 6665 §4.2.1.1",
-    absent=_ABSENT,
+    rfc="RFC 6665 §3.1.1, §4.2.1.1",
+    absent="the trace holds no subscription that was granted",
     only=_is_granted,
 )
 def sub_expires_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A 2xx to SUBSCRIBE has no Expires, or a longer one than was asked for (RFC 6665 §4.2.1.1)."""
+    """A 2xx to SUBSCRIBE has no Expires, or a longer one than was asked for (RFC 6665 §3.1.1)."""
     success = transaction.success
     if success is None or model.is_forwarded(transaction):
         return
@@ -232,12 +232,12 @@ def sub_expires_missing(transaction: Transaction, model: Model) -> Iterator[Outc
     title="{method} without an Event header",
     severity=Severity.MEDIUM,
     category=Category.COMPLIANCE,
-    rfc="RFC 6665 §8.2.1",
+    rfc="RFC 6665 §3.1.2, §3.2.1",
     absent="the trace holds no SUBSCRIBE and no NOTIFY",
     only=lambda transaction: transaction.method in ("SUBSCRIBE", "NOTIFY"),
 )
 def event_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A SUBSCRIBE or NOTIFY has no Event header (RFC 6665 §8.2.1). Low for a NOTIFY outside a subscription."""
+    """A SUBSCRIBE or NOTIFY has no Event header (RFC 6665 §3.1.2, §3.2.1). Low for a NOTIFY outside a subscription."""
     if transaction.request.lines_of("event") or model.is_forwarded(transaction):
         return
     unasked = transaction.method == "NOTIFY" and transaction.is_initial

@@ -172,7 +172,7 @@ def replaces_misplaced(transaction: Transaction, _: Model) -> Iterator[Outcome]:
     title="A call was diverted to the same number twice",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
-    rfc="RFC 5806",
+    rfc="RFC 5806 §5.4",
     absent="the trace holds no INVITE with Diversion",
     only=lambda transaction: transaction.method == "INVITE" and bool(transaction.request.lines_of("diversion")),
 )

@@ -96,7 +96,7 @@ def refer_rejected(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     only=is_refer,
 )
 def refer_no_notify(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """No NOTIFY followed the 2xx of a REFER (RFC 3515 §2.4.4), though none was declined (RFC 4488 Refer-Sub).
+    """No NOTIFY followed the 2xx of a REFER (RFC 3515 §2.4.4), though none was declined (Refer-Sub, RFC 4488 §4).
 
     Low where the one who transferred hung up at once and so did not wait for it.
     """
@@ -125,7 +125,7 @@ def refer_no_notify(transaction: Transaction, model: Model) -> Iterator[Outcome]
     title="The outcome of a transfer was never reported",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
-    rfc="RFC 3515 §2.4.5",
+    rfc="RFC 3515 §2.4.5, §2.4.7",
     confidence=Confidence.LIKELY,
     needs=Needs.TIMES,
     absent=_NO_REFER,
@@ -218,14 +218,14 @@ def refer_notify_sipfrag_invalid(transaction: Transaction, _: Model) -> Iterator
     title="The one who transferred had hung up when the transfer failed",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
-    rfc="RFC 5589 §6",
+    rfc="RFC 5589 §6, §6.3",
     absent=_NO_REFER,
     only=is_refer,
 )
 def refer_orphan(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The transferor sent BYE before the report that the target failed, so nobody takes the call back (RFC 5589 §6).
+    """The transferor sent BYE before the report that the target failed, so nobody takes the call back (RFC 5589 §6.3).
 
-    The transferee is left alone then. Info where the target was only busy.
+    RFC 5589 §6 allows it to one who wants no part in the recovery; the transferee is left alone then.
     """
     items = model.transactions_of(transaction.call_id)
     failed = next((one for one in notifies_of(transaction, model) if (reported_status(one.request) or 0) >= 300), None)

@@ -67,7 +67,7 @@ def auth_basic(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     title="Challenges offer no other digest algorithm than MD5",
     severity=Severity.LOW,
     category=Category.SECURITY,
-    rfc="RFC 8760 §2",
+    rfc="RFC 8760 §1",
 )
 def auth_md5_only(model: Model, _: Model) -> Iterator[Outcome]:
     """Every digest challenge of a response is for MD5, which RFC 8760 calls too weak; only noted inside a lab."""

@@ -20,7 +20,7 @@ _UNROUTABLE = (476, 477, 478, 500, 502, 503, 504)
     title="The Via of a request over {actual} says {written}",
     severity=Severity.LOW,
     category=Category.ENCRYPTION,
-    rfc="RFC 7118 §5.2.1",
+    rfc="RFC 7118 §5.1",
     absent="the trace holds no SIP over a WebSocket",
     only=lambda item: item.transport in _WEB,
 )
@@ -48,7 +48,7 @@ def ws_via_mismatch(item: Transaction, model: Model) -> Iterator[Outcome]:
     title="A request to an .invalid address was not delivered: {status}",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
-    rfc="RFC 7118 §5.2.4",
+    rfc="RFC 7118 §B.1; RFC 5626 §5.3",
     absent="the trace holds no request to an .invalid address outside a WebSocket",
     only=lambda item: item.transport not in _WEB and item.request.request_uri.host.endswith(".invalid"),
 )
