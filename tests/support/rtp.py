@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tests.support.calls import START, Ladder
 
-from sip_ci.trace.media_table import MediaKind, MediaTable
+from sip_ci.trace.media_table import CONTENT_OTHER, MediaKind, MediaTable
 from sip_ci.trace.observation import Endpoint
 from sip_ci_server.engine.streams import Stream, build_streams
 
@@ -40,6 +40,20 @@ class Sent:
     marker: npt.NDArray[np.bool_]
     size: int = 172
     """UDP payload in bytes."""
+    content: npt.NDArray[np.int64] | None = None
+    """What is kept of each payload, as in the table; None where that is nothing."""
+    dscp: int = 0
+
+    @property
+    def contents(self) -> npt.NDArray[np.int64]:
+        """The column of the table."""
+        return np.full(len(self), CONTENT_OTHER) if self.content is None else self.content
+
+    def holding(self, content: npt.NDArray[np.int64] | int, wanted: slice = slice(None)) -> Sent:
+        """The same packets, of which some hold something that is kept."""
+        column = self.contents.copy()
+        column[wanted] = content
+        return replace(self, content=column)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -48,7 +62,7 @@ class Sent:
         """The packets of an index, in that order, with their own times."""
         return replace(
             self, time=self.time[wanted], sequence=self.sequence[wanted], timestamp=self.timestamp[wanted],
-            payload_type=self.payload_type[wanted], marker=self.marker[wanted],
+            payload_type=self.payload_type[wanted], marker=self.marker[wanted], content=self.contents[wanted],
         )  # fmt: skip
 
     def without(self, lost: Iterable[int]) -> Sent:
@@ -69,6 +83,7 @@ class Sent:
             timestamp=np.concatenate((self.timestamp, other.timestamp)),
             payload_type=np.concatenate((self.payload_type, other.payload_type)),
             marker=np.concatenate((self.marker, other.marker)),
+            content=np.concatenate((self.contents, other.contents)),
         )  # fmt: skip
 
     def late(self, seconds: npt.NDArray[np.float64] | float) -> Sent:
@@ -124,6 +139,8 @@ def media_table(*sent: Sent) -> MediaTable:
         (column([item.timestamp for item in sent]) & 0xFFFFFFFF).astype(np.uint32),
         column([np.full(len(item), item.ssrc) for item in sent]).astype(np.uint32),
         np.zeros(count, np.uint16),
+        column([np.full(len(item), item.dscp) for item in sent]).astype(np.uint8),
+        column([item.contents for item in sent]).astype(np.uint32),
     )
     return table.select(np.argsort(table.time_ns, kind="stable"))
 

@@ -20,7 +20,7 @@ from sip_ci.trace.trace import NoticeKind, Trace
 
 COLUMNS = (
     "time_ns", "frame", "source", "destination", "kind", "size", "payload_type", "marker", "sequence", "timestamp",
-    "ssrc", "ip_id",
+    "ssrc", "ip_id", "dscp", "content",
 )  # fmt: skip
 PACKETS = 12_000
 

@@ -77,7 +77,8 @@ def test_each_stream_is_one_comment_line() -> None:
         (ALICE, BOB), np.arange(count) * 20_000_000, np.arange(count), np.zeros(count, np.int32),
         np.ones(count, np.int32), np.array([1, 1, 1, 2, 1], np.uint8), np.zeros(count, np.uint16),
         np.zeros(count, np.uint8), np.zeros(count, np.bool_), np.zeros(count, np.uint16), np.zeros(count, np.uint32),
-        np.array([7, 7, 9, 7, 7], np.uint32), np.zeros(count, np.uint16),
+        np.array([7, 7, 9, 7, 7], np.uint32), np.zeros(count, np.uint16), np.zeros(count, np.uint8),
+        np.zeros(count, np.uint32),
     )  # fmt: skip
     assert int(MediaKind.RTP) == 1
     first, second = describe_media(media)

@@ -46,6 +46,8 @@ class Limits:
     host_pairs: int = 200_000
     rtcp_datagrams: int = 200_000
     rtcp_bytes: int = 64 * MIB
+    stun_datagrams: int = 100_000
+    stun_bytes: int = 32 * MIB
     endpoints: int = 500_000
     """Pairs of host and port that are told apart."""
     interfaces: int = 10_000

@@ -144,7 +144,8 @@ def _held(media: MediaTable, most: int) -> list[RtpGroup]:
         destination=np.repeat((places.first & np.uint64(0xFFFFFFFF)).astype(np.int32), counts),
         kind=np.full(len(order), MediaKind.RTP, np.uint8), ssrc=np.repeat(places.second.astype(np.uint32), counts),
         payload_type=media.payload_type[order], marker=media.marker[order], sequence=media.sequence[order],
-        timestamp=media.timestamp[order], ip_id=media.ip_id[order],
+        timestamp=media.timestamp[order], ip_id=media.ip_id[order], dscp=media.dscp[order],
+        content=media.content[order],
     )  # fmt: skip
     regular = _throughout(np.diff(ordered.sequence) == 1, begins).tolist()
     uniform = _throughout(np.diff(ordered.payload_type) == 0, begins).tolist()

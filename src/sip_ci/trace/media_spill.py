@@ -27,7 +27,7 @@ _NOISE_STREAMS = 1_000
 _ROW = np.dtype(
     [
         ("time_ns", "<i8"), ("frame", "<i8"), ("timestamp", "<u4"), ("size", "<u2"), ("sequence", "<u2"),
-        ("ip_id", "<u2"), ("payload_type", "u1"), ("marker", "?"),
+        ("ip_id", "<u2"), ("payload_type", "u1"), ("marker", "?"), ("content", "<u4"), ("dscp", "u1"),
     ]
 )  # fmt: skip
 """What differs between the packets of a stream."""
@@ -146,6 +146,7 @@ class MediaSpill:
             np.full(len(rows), stream.destination, np.int32), np.full(len(rows), stream.kind, np.uint8),
             rows["size"].copy(), rows["payload_type"].copy(), rows["marker"].copy(), rows["sequence"].copy(),
             rows["timestamp"].copy(), np.full(len(rows), stream.ssrc, np.uint32), rows["ip_id"].copy(),
+            rows["dscp"].copy(), rows["content"].copy(),
         )  # fmt: skip
 
     def _noise(self, path: npt.NDArray[np.uint64], ssrc: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

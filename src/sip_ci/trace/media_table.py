@@ -53,8 +53,18 @@ class MediaTable:
     """RTP timestamp, in clock ticks."""
     ssrc: npt.NDArray[np.uint32]
     ip_id: npt.NDArray[np.uint16]
+    dscp: npt.NDArray[np.uint8]
+    """Differentiated services codepoint, 0 to 63 (RFC 2474 §3); `DSCP_UNKNOWN` where a tunnel hides it."""
+    content: npt.NDArray[np.uint32]
+    """What is kept of the payload. Of RTP: `CONTENT_CUT` where not all of it was captured; of a payload of
+    `EVENT_BYTES` these bytes as a number, which is what a telephone event is (RFC 4733 §2.3); of longer ones that
+    repeat a byte of `SILENT_BYTES` that byte with `CONTENT_SILENCE`. Of UDPTL, whose number is in `sequence`: how many
+    packets before it, if lost, it brings back. `CONTENT_OTHER` for all else.
+    """
     rtcp: tuple[RtcpDatagram, ...] = ()
     """The bytes of the RTCP datagrams, which are few."""
+    stun: tuple[StunDatagram, ...] = ()
+    """The bytes of the STUN messages, without the data that they relay."""
     spill: MediaSpill | None = None
 
     def __len__(self) -> int:
@@ -73,6 +83,7 @@ class MediaTable:
             (), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32),
             np.zeros(0, np.uint8), np.zeros(0, np.uint16), np.zeros(0, np.uint8), np.zeros(0, np.bool_),
             np.zeros(0, np.uint16), np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint16),
+            np.zeros(0, np.uint8), np.zeros(0, np.uint32),
         )  # fmt: skip
 
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> MediaTable:
@@ -80,8 +91,19 @@ class MediaTable:
         return MediaTable(
             self.endpoints, self.time_ns[rows], self.frame[rows], self.source[rows], self.destination[rows],
             self.kind[rows], self.size[rows], self.payload_type[rows], self.marker[rows], self.sequence[rows],
-            self.timestamp[rows], self.ssrc[rows], self.ip_id[rows], self.rtcp,
+            self.timestamp[rows], self.ssrc[rows], self.ip_id[rows], self.dscp[rows], self.content[rows], self.rtcp,
+            self.stun,
         )  # fmt: skip
+
+
+EVENT_BYTES = 4
+"""Bytes of a telephone event (RFC 4733 §2.3)."""
+SILENT_BYTES = {0: (0xFF, 0x7F), 8: (0xD5, 0x55)}
+"""The two zeros of PCMU and of PCMA (ITU-T G.711 tables 2 and 1), by static payload type (RFC 3551 §6)."""
+CONTENT_SILENCE = 0xF000_0000
+CONTENT_OTHER = 0xFFFF_FFFE
+CONTENT_CUT = 0xFFFF_FFFF
+DSCP_UNKNOWN = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +115,16 @@ class RtcpDatagram:
     source: Endpoint
     destination: Endpoint
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StunDatagram:
+    """One UDP datagram of STUN or TURN (RFC 8489, RFC 8656)."""
+
+    time_ns: int
+    frame: int
+    source: Endpoint
+    destination: Endpoint
+    data: bytes
+    whole: bool
+    """Whether all of it was captured."""

@@ -46,6 +46,7 @@ def told(trace: Trace) -> dict[str, object]:
         name: getattr(media, name).tolist()
         for name in (
             "time_ns", "frame", "kind", "size", "payload_type", "marker", "sequence", "timestamp", "ssrc", "ip_id",
+            "dscp", "content",
         )
     }  # fmt: skip
     ends = {side: [media.endpoints[place] for place in getattr(media, side)] for side in ("source", "destination")}

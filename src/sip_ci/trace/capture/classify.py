@@ -7,10 +7,13 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from sip_ci.trace.capture.contents import rtp_contents, udptl_contents
 from sip_ci.trace.capture.records import gather
-from sip_ci.trace.media_table import MediaKind
+from sip_ci.trace.media_table import CONTENT_OTHER, MediaKind
 from sip_ci.trace.start_line import looks_like_start_line
 
+_WORDS = np.dtype([("count", ">u2")])
+_LAST = np.dtype([("count", "u1")])
 _CUT_REQUEST = re.compile(rb"[A-Z]{1,64} (?:sips?|tel|urn):[^ \r\n]*$")
 
 _HEADER = np.dtype(
@@ -38,16 +41,25 @@ _CLASSIC_STUN = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
 class MediaColumns:
     """The result of `classify`; all columns have one element for each payload."""
 
-    __slots__ = ("kind", "marker", "maybe_sip", "payload_type", "sequence", "ssrc", "timestamp")
+    __slots__ = ("content", "kind", "marker", "maybe_sip", "payload_type", "sequence", "ssrc", "timestamp")
 
-    def __init__(self, header: npt.NDArray[np.void], kind: npt.NDArray[np.uint8], captured: npt.NDArray[np.int64]):
+    def __init__(
+        self,
+        header: npt.NDArray[np.void],
+        kind: npt.NDArray[np.uint8],
+        captured: npt.NDArray[np.int64],
+        content: npt.NDArray[np.uint32],
+    ):
         rtp = kind == MediaKind.RTP
         second = header["second"]
         self.kind = kind
         """A `MediaKind`."""
+        self.content = content
         self.payload_type = np.where(rtp, second & 0x7F, np.where(kind == MediaKind.RTCP, second, 0)).astype(np.uint8)
         self.marker = rtp & (second >= 0x80)
-        self.sequence = np.where(rtp, header["sequence"], 0).astype(np.uint16)
+        # What is nothing else may be UDPTL, which begins with its sequence number.
+        other = (header["first"].astype(np.uint16) << 8) | second
+        self.sequence = np.where(rtp, header["sequence"], np.where(kind == MediaKind.OTHER, other, 0)).astype(np.uint16)
         self.timestamp = np.where(rtp, header["timestamp"], 0).astype(np.uint32)
         self.ssrc = np.where(rtp, header["ssrc"], np.where(kind == MediaKind.RTCP, header["timestamp"], 0)).astype(
             np.uint32
@@ -90,7 +102,44 @@ def classify(
     version_low = (header["sequence"] >> 8).astype(np.uint8)
     dtls = (first >= 20) & (first <= 63) & (captured >= 13)
     kind[dtls & (version_high == 0xFE) & ((version_low == 0xFF) | (version_low == 0xFD))] = MediaKind.DTLS
-    return MediaColumns(header, kind, captured)
+    return MediaColumns(header, kind, captured, _contents(buffer, payload, captured, wire, header, kind))
+
+
+def _contents(
+    buffer: bytes,
+    payload: npt.NDArray[np.int64],
+    captured: npt.NDArray[np.int64],
+    wire: npt.NDArray[np.int64],
+    header: npt.NDArray[np.void],
+    kind: npt.NDArray[np.uint8],
+) -> npt.NDArray[np.uint32]:
+    """What is kept of the payloads; see `MediaTable.content`."""
+    found = np.full(len(kind), CONTENT_OTHER, np.uint32)
+    other = np.flatnonzero(kind == MediaKind.OTHER)
+    if len(other):
+        found[other] = udptl_contents(buffer, payload[other], captured[other], wire[other])
+    rtp = np.flatnonzero(kind == MediaKind.RTP)
+    if not len(rtp):
+        return found
+    start, end, length = payload[rtp], captured[rtp], wire[rtp]
+    first = header["first"][rtp]
+    begin = 12 + 4 * (first & 0x0F).astype(np.int64)
+    extended = np.flatnonzero(first & 0x10)
+    if len(extended):
+        # The extension counts its words of 32 bits (RFC 3550 §5.3.1); behind what was captured nothing is looked at.
+        inside = begin[extended] + 4 <= end[extended]
+        words = gather(buffer, start[extended] + np.where(inside, begin[extended] + 2, 0), _WORDS)["count"]
+        begin[extended] = np.where(inside, begin[extended] + 4 + 4 * words.astype(np.int64), length[extended])
+    padded = np.flatnonzero(((first & 0x20) != 0) & (end == length))
+    if len(padded):
+        last = gather(buffer, start[padded] + length[padded] - 1, _LAST)["count"]
+        length[padded] -= np.minimum(last, length[padded] - begin[padded])
+    size = np.maximum(length - begin, 0)
+    at = start + np.where(size > 0, begin, 0)
+    whole = end >= wire[rtp]
+    head = gather(buffer, np.where(whole, at, start), _LAST)["count"]
+    found[rtp] = rtp_contents(buffer, header["second"][rtp] & np.uint8(0x7F), head, at, size, whole)
+    return found
 
 
 def sip_start(payload: bytes, *, cut: bool = False) -> int:

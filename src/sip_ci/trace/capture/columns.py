@@ -45,7 +45,7 @@ _IPV4 = np.dtype(
 )  # fmt: skip
 _IPV6 = np.dtype(
     [
-        ("version", "u1"), ("label", "V3"), ("length", ">u2"), ("next", "u1"), ("hops", "u1"),
+        ("version", "u1"), ("label", "u1"), ("flow", "V2"), ("length", ">u2"), ("next", "u1"), ("hops", "u1"),
         ("source", "V16"), ("destination", "V16"),
     ]
 )  # fmt: skip
@@ -80,6 +80,8 @@ class TransportColumns:
     destination: npt.NDArray[np.int32]
     ip_id: npt.NDArray[np.int32]
     """The IPv4 identification; -1 for IPv6."""
+    dscp: npt.NDArray[np.uint8]
+    """Differentiated services codepoint (RFC 2474 §3)."""
     payload: Indices
     """Offset of the payload in the batch's buffer."""
     captured: Indices
@@ -117,6 +119,7 @@ class _Network:
     captured_end: Indices
     wire_end: Indices
     ip_id: npt.NDArray[np.int32]
+    dscp: npt.NDArray[np.uint8]
     source: npt.NDArray[np.uint32] | npt.NDArray[np.void]
     destination: npt.NDArray[np.uint32] | npt.NDArray[np.void]
 
@@ -218,6 +221,7 @@ def _ipv4(batch: RecordBatch, link: LinkColumns) -> tuple[_Network, Indices, npt
         np.minimum(end, wire_end)[plain],
         wire_end[plain],
         header["id"][plain].astype(np.int32),
+        header["service"][plain] >> np.uint8(2),
         header["source"][plain].astype(np.uint32),
         header["destination"][plain].astype(np.uint32),
     )
@@ -245,6 +249,8 @@ def _ipv6(batch: RecordBatch, link: LinkColumns) -> tuple[_Network, Indices, npt
         np.minimum(end, wire_end)[plain],
         wire_end[plain],
         np.full(int(plain.sum()), -1, np.int32),
+        # The traffic class begins behind the four bits of the version (RFC 8200 §3).
+        ((header["version"][plain] & 0x0F) << 2) | (header["label"][plain] >> 6),
         header["source"][plain],
         header["destination"][plain],
     )
@@ -288,6 +294,7 @@ def _udp(batch: RecordBatch, network: _Network, endpoints: EndpointTable) -> tup
         _numbers(network, mask, header["source"], source=True, endpoints=endpoints),
         _numbers(network, mask, header["destination"], source=False, endpoints=endpoints),
         network.ip_id[mask],
+        network.dscp[mask],
         start + 8,
         captured,
         wire,
@@ -308,6 +315,7 @@ def _tcp(batch: RecordBatch, network: _Network, endpoints: EndpointTable) -> Tra
         _numbers(network, mask, header["source"], source=True, endpoints=endpoints),
         _numbers(network, mask, header["destination"], source=False, endpoints=endpoints),
         network.ip_id[mask],
+        network.dscp[mask],
         payload,
         np.maximum(captured_end - payload, 0),
         np.maximum(network.wire_end[mask] - payload, 0),

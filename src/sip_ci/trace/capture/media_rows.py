@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sip_ci.trace.capture.endpoints import BEYOND, EndpointTable
 from sip_ci.trace.media_spill import STREAMS, MediaSpill
-from sip_ci.trace.media_table import MediaKind, MediaTable, RtcpDatagram
+from sip_ci.trace.media_table import MediaKind, MediaTable, RtcpDatagram, StunDatagram
 from sip_ci.trace.notice_log import NoticeLog
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.trace import NoticeKind
@@ -28,7 +28,7 @@ IN_MEMORY = 2 << 20
 _COLUMNS = (
     ("time_ns", np.int64), ("frame", np.int64), ("source", np.int32), ("destination", np.int32), ("kind", np.uint8),
     ("size", np.uint16), ("payload_type", np.uint8), ("marker", np.bool_), ("sequence", np.uint16),
-    ("timestamp", np.uint32), ("ssrc", np.uint32), ("ip_id", np.uint16),
+    ("timestamp", np.uint32), ("ssrc", np.uint32), ("ip_id", np.uint16), ("dscp", np.uint8), ("content", np.uint32),
 )  # fmt: skip
 
 _FIRST_USER_PORT = 1024
@@ -51,6 +51,8 @@ class MediaRows:
     timestamp: npt.NDArray[np.uint32]
     ssrc: npt.NDArray[np.uint32]
     ip_id: npt.NDArray[np.uint16]
+    dscp: npt.NDArray[np.uint8]
+    content: npt.NDArray[np.uint32]
 
 
 class MediaRowsBuilder:
@@ -84,7 +86,7 @@ class MediaRowsBuilder:
                 self._worker = ThreadPoolExecutor(1, thread_name_prefix="media")
             self._running = self._worker.submit(self._settle, *self._taken())
 
-    def table(self, rtcp: tuple[RtcpDatagram, ...]) -> MediaTable:
+    def table(self, rtcp: tuple[RtcpDatagram, ...], stun: tuple[StunDatagram, ...]) -> MediaTable:
         """Everything that was added, in the order of capture."""
         self._join()
         if self._worker is not None:
@@ -99,15 +101,15 @@ class MediaRowsBuilder:
                     f"There are more than {STREAMS} streams of media; packets of the others were not kept",
                     count=self._spill.refused,
                 )
-            return replace(MediaTable.empty(), endpoints=endpoints, rtcp=rtcp, spill=self._spill)
+            return replace(MediaTable.empty(), endpoints=endpoints, rtcp=rtcp, stun=stun, spill=self._spill)
         settled, self._settled = self._settled, []
         if len(settled) == 1:
-            return replace(settled[0], endpoints=endpoints, rtcp=rtcp)
+            return replace(settled[0], endpoints=endpoints, rtcp=rtcp, stun=stun)
         columns: dict[str, Any] = {
             name: np.concatenate([np.zeros(0, kind), *(getattr(part, name) for part in settled)])
             for name, kind in _COLUMNS
         }
-        return MediaTable(endpoints=endpoints, rtcp=rtcp, **columns)
+        return MediaTable(endpoints=endpoints, rtcp=rtcp, stun=stun, **columns)
 
     def _join(self) -> None:
         """Wait for the run that is being settled."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip_ci.trace.capture.columns import ETHERTYPE_IPV4, LINK_COOKED, LINK_COOKED_2, LINK_ETHERNET, LINK_RAW
+from sip_ci.trace.capture.contents import rtp_contents
 from sip_ci.trace.capture.endpoints import EndpointTable
 from sip_ci.trace.capture.media_rows import MediaRows
 from sip_ci.trace.capture.records import RecordBatch, gather
@@ -24,10 +25,15 @@ _HEADERS = np.dtype(
         ("version_length", "u1"), ("service", "u1"), ("total", ">u2"), ("id", ">u2"), ("fragment", "<u2"),
         ("ttl", "u1"), ("protocol", "u1"), ("checksum", "V2"), ("hosts", "<u8"), ("ports", "<u4"), ("length", ">u2"),
         ("udp_checksum", "V2"), ("first", "u1"), ("second", "u1"), ("sequence", ">u2"), ("timestamp", ">u4"),
-        ("ssrc", ">u4"),
+        ("ssrc", ">u4"), ("payload", "u1"), ("rest", "V3"),
     ]
 )  # fmt: skip
-"""The IPv4, UDP and RTP headers. Hosts and ports are keys, whatever their byte order; so is `ssrc` no number here."""
+"""The IPv4, UDP and RTP headers, and the first byte of the payload.
+
+Hosts and ports are keys, whatever their byte order; so is `ssrc` no number here.
+"""
+
+_HEADER_BYTES = _HEADERS.itemsize - 4
 
 _FRAGMENT = int.from_bytes(b"\x3f\xff", "little")
 """The flag and the offset of fragments, in the byte order of the column above."""
@@ -85,8 +91,8 @@ class PlainRtp:
             # Not what a sender, or a receiver, reports: RFC 5761 §4.
             & ((second < 192) | (second > 223))
             & (header["length"] == total - np.uint16(20))
-            & (total >= _HEADERS.itemsize)
-            & (batch.captured >= place.network_at + _HEADERS.itemsize)
+            & (total >= _HEADER_BYTES)
+            & (batch.captured >= place.network_at + _HEADER_BYTES)
         )
         if place.type_at is not None:
             plain &= gather(batch.buffer, batch.offset + place.type_at, _TYPE)["value"] == ETHERTYPE_IPV4
@@ -101,20 +107,23 @@ class PlainRtp:
         if self._flows.refused and (flow < 0).any():
             # More flows than are kept apart here; all of them are taken elsewhere.
             plain[plain] = flow >= 0
-            return self._taken(batch, plain, header[flow >= 0], flow[flow >= 0])
-        return self._taken(batch, plain, header, flow)
+            return self._taken(batch, plain, place, header[flow >= 0], flow[flow >= 0])
+        return self._taken(batch, plain, place, header, flow)
 
     def _taken(
         self,
         batch: RecordBatch,
         plain: npt.NDArray[np.bool_],
+        place: _Link,
         header: npt.NDArray[np.void],
         flow: npt.NDArray[np.int32],
     ) -> tuple[MediaRows | None, npt.NDArray[np.int64] | None]:
         others = np.flatnonzero(~plain)
         if len(others) == len(batch):
             return None, None
-        return self._rows(batch.select(np.flatnonzero(plain)) if len(others) else batch, header, flow), others
+        if len(others):
+            batch = batch.select(np.flatnonzero(plain))
+        return self._rows(batch, place, header, flow), others
 
     def _link(self, batch: RecordBatch) -> _Link | None:
         """The link header of the batch, where all packets may have the same: that of a packet in its middle."""
@@ -127,15 +136,24 @@ class PlainRtp:
         types = gather(batch.buffer, batch.offset[len(batch) // 2 :][:1] + 12, _TYPE)["value"]
         return candidates[1] if int(types[0]) in _TAGS else candidates[0]
 
-    def _rows(self, batch: RecordBatch, header: npt.NDArray[np.void], flow: npt.NDArray[np.int32]) -> MediaRows:
+    def _rows(
+        self, batch: RecordBatch, place: _Link, header: npt.NDArray[np.void], flow: npt.NDArray[np.int32]
+    ) -> MediaRows:
         if len(self._flows) > len(self._source):
             self._name_flows()
         second = header["second"]
+        total = header["total"].astype(np.uint16)
+        payload_type = second & np.uint8(0x7F)
+        contents = rtp_contents(
+            batch.buffer, payload_type, header["payload"], batch.offset + (place.network_at + _HEADER_BYTES),
+            total - np.uint16(_HEADER_BYTES), batch.captured >= total + np.int64(place.network_at),
+        )  # fmt: skip
         return MediaRows(
             batch.time_ns, batch.frame, self._source[flow], self._destination[flow],
             np.full(len(batch), MediaKind.RTP, np.uint8), header["length"].astype(np.uint16) - np.uint16(8),
-            second & np.uint8(0x7F), second >= 0x80, header["sequence"].astype(np.uint16),
+            payload_type, second >= 0x80, header["sequence"].astype(np.uint16),
             header["timestamp"].astype(np.uint32), header["ssrc"].astype(np.uint32), header["id"].astype(np.uint16),
+            header["service"] >> np.uint8(2), contents,
         )  # fmt: skip
 
     def _name_flows(self) -> None:

@@ -27,7 +27,7 @@ from sip_ci.trace.capture.tunnel_columns import peel_tunnels
 from sip_ci.trace.capture.writers import written_by_program
 from sip_ci.trace.input_stream import InputStream
 from sip_ci.trace.limits import Limits
-from sip_ci.trace.media_table import MediaKind, RtcpDatagram
+from sip_ci.trace.media_table import DSCP_UNKNOWN, MediaKind, RtcpDatagram, StunDatagram
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.message_table import MessageTable
 from sip_ci.trace.notice_log import NoticeLog
@@ -93,6 +93,8 @@ class CaptureReader:
         self._plain_rtp = PlainRtp(self._endpoints)
         self._rtcp: list[RtcpDatagram] = []
         self._rtcp_bytes = 0
+        self._stun: list[StunDatagram] = []
+        self._stun_bytes = 0
         self._facts = FactsBuilder(limits, notices)
         self._tcp = TcpReassembler(self._stream_message, self._endpoints.endpoints, limits, notices, self._keys)
         self._dtls = DtlsHandshakes(self._endpoints.endpoints, limits, notices)
@@ -147,7 +149,7 @@ class CaptureReader:
             dtls=tuple(self._dtls.results()),
             web_sockets=tuple(self._tcp.web_sockets.results()),
         )
-        media = self._media.table(tuple(self._rtcp))
+        media = self._media.table(tuple(self._rtcp), tuple(self._stun))
         return Trace(
             name, format_name, TraceOrigin.CAPTURE, Clock.ABSOLUTE, self._all_messages(), media, facts,
             self._notices.notices(),
@@ -208,13 +210,19 @@ class CaptureReader:
                 int(time_ns[place]), int(frame[place]), int(udp.source[place]), int(udp.destination[place]),
                 batch.buffer[start : start + int(udp.captured[place])],
             )  # fmt: skip
+        for place in np.flatnonzero((media.kind == MediaKind.STUN) & ~is_sip).tolist():
+            start = int(udp.payload[place])
+            self._stun_datagram(
+                int(time_ns[place]), int(frame[place]), int(udp.source[place]), int(udp.destination[place]),
+                batch.buffer[start : start + int(udp.captured[place])], int(udp.wire[place]),
+            )  # fmt: skip
         rows = np.flatnonzero(~is_sip & (udp.wire > 0))
         self._media.add(
             MediaRows(
                 time_ns[rows], frame[rows], udp.source[rows], udp.destination[rows], media.kind[rows],
                 np.minimum(udp.wire[rows], 0xFFFF).astype(np.uint16), media.payload_type[rows], media.marker[rows],
                 media.sequence[rows], media.timestamp[rows], media.ssrc[rows],
-                np.maximum(udp.ip_id[rows], 0).astype(np.uint16),
+                np.maximum(udp.ip_id[rows], 0).astype(np.uint16), udp.dscp[rows], media.content[rows],
             )
         )  # fmt: skip
 
@@ -246,6 +254,20 @@ class CaptureReader:
             return
         endpoints = self._endpoints.endpoints
         self._rtcp.append(RtcpDatagram(time_ns, frame, endpoints[source], endpoints[destination], data))
+
+    def _stun_datagram(self, time_ns: int, frame: int, source: int, destination: int, data: bytes, wire: int) -> None:
+        self._stun_bytes += len(data)
+        if len(self._stun) >= self._limits.stun_datagrams or self._stun_bytes > self._limits.stun_bytes:
+            self._notices.add(
+                NoticeKind.LIMIT,
+                f"There are more than {self._limits.stun_datagrams} STUN messages or {self._limits.stun_bytes} bytes"
+                " of them; the others were counted only",
+                frame=frame,
+            )
+            return
+        endpoints = self._endpoints.endpoints
+        ends = endpoints[source], endpoints[destination]
+        self._stun.append(StunDatagram(time_ns, frame, *ends, data, len(data) >= wire))
 
     # -- everything that is taken one packet at a time -------------------------------------------------------------
 
@@ -309,12 +331,16 @@ class CaptureReader:
             )
         for place in np.flatnonzero(media.kind == MediaKind.RTCP).tolist():
             self._rtcp_datagram(times[place], frames[place], sources[place], destinations[place], payloads[place])
+        for place in np.flatnonzero(media.kind == MediaKind.STUN).tolist():
+            self._stun_datagram(
+                times[place], frames[place], sources[place], destinations[place], payloads[place], wires[place]
+            )
         self._media.add(
             MediaRows(
                 np.array(times, np.int64), np.array(frames, np.int64), np.array(sources, np.int32),
                 np.array(destinations, np.int32), media.kind, np.minimum(wire, 0xFFFF).astype(np.uint16),
                 media.payload_type, media.marker, media.sequence, media.timestamp, media.ssrc,
-                np.array(ids, np.uint16),
+                np.array(ids, np.uint16), np.full(len(waiting), DSCP_UNKNOWN, np.uint8), media.content,
             )
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PADDING = 64
+PADDING = 128
 """Zero bytes behind the last record of a buffer, so that headers can be gathered without looking at lengths first."""
 
 CHUNK = 2 << 20
