@@ -14,6 +14,7 @@ from importlib.resources import files
 
 _GLOSSARY_FILE = "glossary.json"
 _SUGGESTIONS = 5
+_SHORTEST_PHRASE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,29 @@ def write_glossary(topics: Iterable[Topic]) -> str:
 
 
 def find_topics(wanted: str) -> list[Topic]:
-    """The topics that a word names; several where it is a number that stands for several things."""
+    """The topics that a word or a sentence names; several where it is a number that stands for several things."""
     text = _normal(wanted)
     glossary = load_glossary()
     if text in glossary:
         return [glossary[text]]
-    return [topic for topic in glossary.values() if text in map(_normal, topic.words)]
+    named = [topic for topic in glossary.values() if text in map(_normal, topic.words)]
+    if named:
+        return named
+    if f"q850-{text}" in glossary:
+        return [glossary[f"q850-{text}"]]
+    return _mentioned(text)
+
+
+def _mentioned(text: str) -> list[Topic]:
+    """The topics whose longest phrases stand in a sentence, as `488` in "calls fail with 488"."""
+    found: dict[str, list[Topic]] = {}
+    for topic in load_glossary().values():
+        for phrase in {topic.name, *map(_normal, topic.words)}:
+            if len(phrase) >= _SHORTEST_PHRASE and f"-{phrase}-" in f"-{text}-":
+                found.setdefault(phrase, []).append(topic)
+    longest = [phrase for phrase in found if not any(phrase in other for other in found if other != phrase)]
+    topics = {topic.name: topic for phrase in longest for topic in found[phrase]}
+    return list(topics.values())
 
 
 def near_topics(wanted: str, others: Iterable[str] = ()) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,10 @@ class TraceFile:
     """For a member of an archive in the workspace: the archive's path in it, with forward slashes."""
 
 
-_COMPRESSED = ("", ".gz", ".zst", ".xz", ".bz2")
-CAPTURE_SUFFIXES = tuple(
-    kind + compressed for kind in (".pcap", ".pcapng", ".cap", ".snoop") for compressed in _COMPRESSED
-)
-"""Names that promise a capture."""
+# Recorders that begin a new file now and then number them: `call.pcap1`.
+_CAPTURE_NAME = re.compile(r"\.(?:pcap|pcapng|cap|snoop)[0-9]*(?:\.(?:gz|zst|xz|bz2))?$", re.IGNORECASE)
 
 
 def is_called_capture(name: str) -> bool:
     """Whether a file's name promises a capture: such a file is never passed over as some other text."""
-    return name.lower().endswith(CAPTURE_SUFFIXES)
+    return _CAPTURE_NAME.search(name) is not None

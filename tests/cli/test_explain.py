@@ -30,6 +30,8 @@ def text_of(*words: str) -> str:
         (["unknown_ca"], "tls-48"),
         (["mos"], "mos"),
         (["packet", "loss"], "loss"),
+        (["16"], "q850-16"),
+        (["no", "audio", "after", "a", "transfer"], "no-audio"),
     ],
 )
 def test_a_topic_is_found_by_its_names(words: list[str], topic: str) -> None:
@@ -44,6 +46,15 @@ def test_a_check_is_explained() -> None:
 
 def test_a_code_that_one_check_is_about_is_explained_by_it() -> None:
     assert "sdp-488" in text_of("488")
+
+
+def test_a_code_in_a_sentence_is_explained_too() -> None:
+    assert "sdp-488" in text_of("calls", "fail", "with", "488")
+
+
+def test_without_a_word_the_topics_are_listed() -> None:
+    listed = text_of()
+    assert all(name in listed for name in ("one-way-audio", "q850-38", "tls-48", "mos"))
 
 
 def test_what_is_not_known_gets_near_names() -> None:

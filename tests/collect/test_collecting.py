@@ -28,6 +28,13 @@ def test_a_folder_is_searched_for_traces(workspace: Path) -> None:
     assert names(workspace, ".") == ["t/a.log", "t/b.pcap", "t/deep/c.PCAPNG"]
 
 
+def test_a_search_knows_numbered_traces_and_logs_without_an_extension(workspace: Path) -> None:
+    sip = b"[Nov 22] Asterisk started\n" * 1000 + b"OPTIONS sip:a@b SIP/2.0\r\n"
+    for name, data in (("full", sip), ("pbx.log.1", sip), ("call.pcap1", b""), ("README", b"x"), ("tool", b"\0" + sip)):
+        (workspace / "t" / name).write_bytes(data)
+    assert names(workspace, "t") == ["t/a.log", "t/b.pcap", "t/call.pcap1", "t/deep/c.PCAPNG", "t/full", "t/pbx.log.1"]
+
+
 def test_a_named_file_is_taken_whatever_its_name(workspace: Path) -> None:
     (file,) = collect(["z.xyz"], base=workspace, workspace=workspace).files
     assert (file.name, file.named, file.path) == ("z.xyz", True, workspace / "z.xyz")

@@ -31,6 +31,19 @@ def test_one_that_is_not_there_is_a_warning(tmp_path: Path, caplog: pytest.LogCa
     assert "none.txt" in caplog.text
 
 
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "<html>not found</html>\n"])
+def test_one_without_a_secret_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str) -> None:
+    (tmp_path / "keys.txt").write_text(text)
+    assert read_key_log(tmp_path / "keys.txt") == ""
+    assert "keys.txt" in caplog.text
+
+
+@pytest.mark.parametrize("label", ["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_TRAFFIC_SECRET_0", "RSA"])
+def test_every_kind_of_secret_counts(tmp_path: Path, label: str) -> None:
+    (tmp_path / "keys.txt").write_text(f"# from OpenSSL\n{label} 00 11\n")
+    assert label in read_key_log(tmp_path / "keys.txt")
+
+
 def test_secrets_are_sent_and_not_shown() -> None:
     context = AnalysisContext(tls_key_log=LINE)
     request = AnalyzeRequest(pcap_url="file:///x", context=context)

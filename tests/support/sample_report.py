@@ -198,7 +198,7 @@ INPUTS = (
         1,
         text_path=LOG,
         not_checked=(
-            NotChecked("media-one-way", "the trace holds no RTP"),
+            NotChecked("media-one-way", "a log holds no media"),
             NotChecked("auth-basic", "the log does not hold the Authorization header"),
         ),
         quality=QualityReport(

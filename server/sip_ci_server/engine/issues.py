@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -57,6 +58,14 @@ def relevance(check: str, issue: str | None) -> int:
     return 0 if _matches(check, symptom.decides + symptom.explains) else 1
 
 
+def _unknown(issue: str) -> str:
+    """Why nothing is said of a text that names no symptom, with the symptom that it may have meant."""
+    near = get_close_matches("-".join(_words(issue).split()), symptoms(), n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    known = ", ".join(symptoms())
+    return f"no symptom is known by this name; {meant}The known ones: {known}. The findings stand by themselves"
+
+
 def _matches(check: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(check, pattern) for pattern in patterns)
 
@@ -69,8 +78,7 @@ def judge_issue(
         return None
     name = symptom_of(issue)
     if name is None:
-        reason = "this symptom has no decision procedure; the findings stand by themselves"
-        return IssueVerdict(hint=issue, verdict="not observable", reason=reason)
+        return IssueVerdict(hint=issue, verdict="not observable", reason=_unknown(issue))
     code = _FINAL.search(issue) if name == SETUP else None
     verdict, reason = (
         _judge_code(int(code[1]), findings, model)

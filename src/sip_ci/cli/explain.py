@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import click
 
 from sip_ci.errors import UsageError
 
+if TYPE_CHECKING:
+    from sip_ci.glossary import Topic
+
+_CODE = re.compile(r"(?<![0-9])[1-6][0-9]{2}(?![0-9])")
+
+
+def _listing(topics: Iterable[Topic]) -> str:
+    """The names of all topics, by what they are."""
+    kinds: dict[str, list[str]] = {}
+    for topic in topics:
+        kinds.setdefault(topic.kind, []).append(topic.name)
+    return "\n".join(f"- {kind}: {', '.join(sorted(names))}" for kind, names in kinds.items())
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.argument("words", nargs=-1, metavar="[WORD]...")
 def explain(*, words: tuple[str, ...]) -> None:
     """Explain a symptom, response code, Q.850 cause, TLS alert, measure or check.
 
-    For example: one-way-audio, 488, q850-38, tls-48, mos, ack-missing-2xx.
+    For example: one-way-audio, 488, q850-38, tls-48, mos, ack-missing-2xx. Without a word, what can be asked is listed.
     """
     from sip_ci.catalogue import load_catalogue
     from sip_ci.cli.checks import show_check, show_text
-    from sip_ci.glossary import find_topics, near_topics
+    from sip_ci.glossary import find_topics, load_glossary, near_topics
 
+    if not words:
+        show_text(_listing(load_glossary().values()))
+        return
     wanted = " ".join(words)
     catalogue = load_catalogue()
     topics = find_topics(wanted)
     word = wanted.strip().lower()
-    # A response code that a check of its own finds, such as 488 by sdp-488.
-    checks = [info for name, info in catalogue.items() if name == word or (not topics and name.endswith(f"-{word}"))]
+    # A response code that a check of its own finds, such as 488 by sdp-488, also in a sentence.
+    endings = () if topics and len(words) == 1 else tuple(f"-{code}" for code in _CODE.findall(word))
+    checks = [info for name, info in catalogue.items() if name == word or (endings and name.endswith(endings))]
     if not topics and not checks:
         near = near_topics(wanted, catalogue)
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else "`sip-ci checks` lists the checks"

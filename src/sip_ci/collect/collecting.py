@@ -11,18 +11,18 @@ from pathlib import Path
 
 from sip_ci.collect.naming import name_files
 from sip_ci.collect.patterns import compile_pattern, is_pattern, split_pattern
+from sip_ci.collect.trace_names import (
+    HEAD_BYTES,
+    SKIPPED_FOLDERS,
+    TRACE_EXTENSIONS,
+    begins_as_trace,
+    has_trace_extension,
+    may_be_trace,
+)
 from sip_ci.errors import InputError, NoInputError, UsageError
 from sip_ci.inputs import TraceFile, is_called_capture
 from sip_ci.trace.printable import printable
 
-TRACE_EXTENSIONS = frozenset(
-    {
-        ".pcap", ".pcapng", ".cap", ".snoop", ".log", ".txt", ".sip", ".msg", ".trace",
-        ".gz", ".zst", ".xz", ".bz2", ".zip", ".tar", ".tgz", ".tzst", ".txz", ".tbz2",
-    }
-)  # fmt: skip
-"""What a search through a folder or an archive takes; a file that the user names is always taken."""
-SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox"})
 FOREIGN_ARCHIVES = (".7z", ".rar", ".tar.lz4", ".tar.z")
 """Files that may hold traces and are not unfolded."""
 MAXIMUM_FILES = 100_000
@@ -190,7 +190,7 @@ def _collect_folder(search: _Search, folder: Path) -> str:
     for path in _walk(search, folder):
         if path.name.lower().endswith(FOREIGN_ARCHIVES):
             archives.append(path)
-        elif path.suffix.lower() in TRACE_EXTENSIONS and not search.is_own_report(path):
+        elif _is_trace(path) and not search.is_own_report(path):
             search.take(path, named=False)
             taken = True
     notices = [
@@ -204,6 +204,19 @@ def _collect_folder(search: _Search, folder: Path) -> str:
         return ""
     kinds = " ".join(sorted(TRACE_EXTENSIONS))
     return "; ".join([f"is a folder that holds no traces (looked for {kinds}, in subfolders too)", *notices])
+
+
+def _is_trace(path: Path) -> bool:
+    if has_trace_extension(path.name):
+        return True
+    if not may_be_trace(path.name):
+        return False
+    try:
+        with path.open("rb") as file:
+            return begins_as_trace(path.name, file.read(HEAD_BYTES))
+    except OSError:
+        # What cannot be opened and is not called a trace is nothing that the user waits for.
+        return False
 
 
 def _collect_glob(search: _Search, absolute: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sip_ci.collect.collecting import SKIPPED_FOLDERS, TRACE_EXTENSIONS
-from sip_ci.trace.magics import CAPTURE_MAGICS
+from sip_ci.collect.trace_names import SKIPPED_FOLDERS, begins_as_trace, has_trace_extension
 
 SEPARATOR = "!/"
 """Between an archive and its member, as in the URLs of Java archives: `artifacts.zip!/folder/call.pcap`."""
@@ -14,8 +13,6 @@ SEPARATOR = "!/"
 _LONGEST_LABEL = 1024
 """Characters of a member's name; its end tells more than its beginning."""
 _SKIPPED_FOLDERS = SKIPPED_FOLDERS | {"__MACOSX"}
-_EXTENSION = re.compile(r"\.[^./]*$")
-_NUMBER = re.compile(r"\.[0-9]+$")
 
 
 def is_taken(name: str, head: bytes) -> bool:
@@ -29,13 +26,7 @@ def is_taken(name: str, head: bytes) -> bool:
     if not parts or not _SKIPPED_FOLDERS.isdisjoint(parts[:-1]) or parts[-1].startswith("._"):
         # The last is where macOS keeps what it knows of a file besides its content.
         return False
-    extension = _EXTENSION.search(parts[-1])
-    if extension is not None and extension[0].lower() in TRACE_EXTENSIONS:
-        return True
-    if head.startswith(CAPTURE_MAGICS):
-        return True
-    # PBX logs are often called `full` or `messages`, and the older ones `full.1`.
-    return (extension is None or _NUMBER.fullmatch(extension[0]) is not None) and b"SIP/2.0" in head
+    return has_trace_extension(parts[-1]) or begins_as_trace(parts[-1], head)
 
 
 class MemberNames:

@@ -41,7 +41,9 @@ _LADDER_STEPS = 12
 _GROUPED_CHECKS = 12
 _NOTICES = 10
 _ANSWERS = 20
-_REASONS = 20
+_REASONS = 12
+_LACKING = "the trace holds no "
+_LACKED = 12
 _EFFECTS = 8
 
 
@@ -243,6 +245,9 @@ class _Report:
         if not groups:
             return
         yield from self._section(f"Not checked ({not_checked_count(self._data.inputs)})")
+        # What the trace could not show comes before what is simply not in it, which needs no list of checks.
+        lacking = [group for group in groups if group[0].startswith((_LACKING, "no "))]
+        groups = [group for group in groups if not group[0].startswith((_LACKING, "no "))]
         # What most inputs lack comes first.
         groups.sort(key=lambda group: -len(group[2]))
         for reason, checks, inputs in groups[:_REASONS]:
@@ -254,6 +259,18 @@ class _Report:
             yield from wrap(f"- {capitalised(one_line(reason, 500))}{where}: {named}{more}", self._width, _INDENT)
         if len(groups) > _REASONS:
             yield f"{_INDENT}… and for {plural(len(groups) - _REASONS, 'other reason')}, see the JSON report"
+        if lacking:
+            yield from wrap(f"- {self._lacking(lacking)}", self._width, _INDENT)
+
+    def _lacking(self, groups: list[tuple[str, list[str], list[str]]]) -> str:
+        """What is not in the traces, and how many checks look at it."""
+        groups.sort(key=lambda group: (not group[0].startswith(_LACKING), -len(group[1])))
+        shown = [group for group in groups[:_LACKED] if group[0].startswith(_LACKING)]
+        named = [f"no {reason.removeprefix(_LACKING)} ({len(checks)})" for reason, checks, _ in shown]
+        if len(groups) > len(shown):
+            named.append(f"and no trace of {plural(len(groups) - len(shown), 'other thing')}")
+        what = "Nothing to look at" if len(self._data.inputs) == 1 else "Nothing to look at in some traces"
+        return f"{what}: {one_line(', '.join(named), 1000)}. The JSON report names the checks"
 
     def _notices(self) -> Iterator[str]:
         notices = [f"{path(item.name)}: {notice}" for item in self._data.inputs for notice in item.notices]

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 from sip_ci.service.wire import MAXIMUM_KEY_LOG_BYTES
+
+# The labels of the NSS key log format, of which TLS 1.2 needs the first.
+_SECRET = re.compile(
+    rb"^(?:CLIENT_RANDOM|RSA|(?:CLIENT|SERVER)_(?:HANDSHAKE_)?TRAFFIC_SECRET(?:_[0-9]+)?|EXPORTER_SECRET) ",
+    re.MULTILINE,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -26,4 +33,7 @@ def read_key_log(path: Path) -> str:
     if size > MAXIMUM_KEY_LOG_BYTES:
         data = data.partition(b"\n")[2]
         logger.warning("tls-keylog: only the last %d bytes of %s are used", MAXIMUM_KEY_LOG_BYTES, path)
+    if not _SECRET.search(data):
+        logger.warning("tls-keylog: %s holds no TLS secrets; nothing is decrypted with it", path)
+        return ""
     return data.decode("ascii", "replace")

@@ -23,6 +23,7 @@ UNREADABLE_CODES = frozenset({"unreadable-input", "unreadable", ""})
 """The server's words for an input that is no trace of any kind that it knows; the hosted one gives no word."""
 
 _MAXIMUM_FAILURES = 3
+_EMPTY = "is empty"
 """After so many inputs in a row that an unavailable server failed on, the server is to blame and not the inputs."""
 
 
@@ -81,7 +82,7 @@ class Submitter:
     def _submit(self, file: TraceFile) -> InputAnalysis:
         size = file.path.stat().st_size
         if size == 0:
-            raise InputError("is empty; check that the recording had started, and was allowed to record")
+            raise InputError(f"{_EMPTY}; check that the recording had started, and was allowed to record")
         if size > self.maximum_bytes:
             raise _TooLargeError(
                 f"has {size} bytes, more than the limit of {self.maximum_bytes}; split it, "
@@ -134,7 +135,9 @@ def choose_route(client: AnalysisClient, *, bundled: bool) -> Route:
 
 
 def _failed(file: TraceFile, reason: str, *, skip: bool) -> InputAnalysis:
-    logger.info("%s: %s", printable(file.name), reason)
+    # What has a trace's name and is empty tells of a recording that failed, also where it fails no build.
+    level = logging.WARNING if skip and reason.startswith(_EMPTY) else logging.INFO
+    logger.log(level, "%s: %s", printable(file.name), reason)
     return InputAnalysis(InputResult(name=file.name, error=reason), skipped=skip)
 
 

@@ -414,6 +414,13 @@ def test_what_holds_no_sip_is_of_unknown_form(data: bytes) -> None:
     assert [notice.kind for notice in trace.notices] == [NoticeKind.SKIPPED_TEXT]
 
 
+def test_what_is_no_text_is_not_called_one() -> None:
+    text = read_log(b"hello\n" * 100, "x").notices[0].text
+    binary = read_log(bytes(range(256)) * 10, "x").notices[0].text
+    assert "in this text" in text
+    assert "nor a text" in binary
+
+
 def test_sentences_about_sip_are_no_messages() -> None:
     text = b"The peer answered SIP/2.0 200 OK\n"
     text += b"and we sent INVITE sip:b@example.com SIP/2.0\nto a -> b\n<--- Received SIP request\n"

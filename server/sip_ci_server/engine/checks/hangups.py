@@ -22,13 +22,15 @@ SHORT = 3.0
     category=Category.SIGNALING,
     rfc="RFC 3261 §15",
     confidence=Confidence.LIKELY,
-    absent="the trace holds no INVITE",
+    absent="the trace holds no INVITE that reached a callee",
     only=lambda leg: bool(leg.callee_tag),
 )
 def early_bye(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The callee ended an early dialog with BYE, which only the caller may do (RFC 3261 §15)."""
     del model
-    if not leg.invite.responses or leg.invite.acks or leg.answer is not None:
+    # An ACK without a visible final response is that of an answer which the trace lacks.
+    unseen_answer = leg.invite.final is None and bool(leg.invite.acks)
+    if not leg.invite.responses or unseen_answer or leg.answer is not None:
         return
     for bye in leg.transactions:
         if bye.method != "BYE" or leg.sent_by_caller(bye):

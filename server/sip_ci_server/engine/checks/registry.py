@@ -149,7 +149,7 @@ _SUBJECTS: dict[type, tuple[Callable[[Model], Iterable[Subject]], str]] = {
     Described: (lambda model: model.descriptions.distinct(model.messages), "the trace holds no session description"),
     Advertisement: (lambda model: advertisements_of(model), "the trace holds no INVITE"),
     MediaSession: (lambda model: model.sessions, "the trace holds no call with audio"),
-    Stream: (lambda model: model.streams, "the trace holds no RTP"),
+    Stream: (lambda model: model.streams, "the trace holds no RTP stream"),
     Model: (lambda model: [model], ""),
 }
 

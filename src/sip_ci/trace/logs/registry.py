@@ -79,6 +79,16 @@ LAYOUTS: Sequence[LogLayout] = (
 UNKNOWN_FORMAT = "unknown"
 """The format of a text in which no SIP message was found."""
 
+_NO_MESSAGE = "No SIP message was found in this text"
+_HEAD_BYTES = 65_536
+_CONTROLS = bytes({*range(32), 127} - {*b"\t\n\r\x1b\f"})
+_CONTROL_SHARE = 0.02
+"""A text has fewer control characters than this; those of UTF-16 count too, but a text of it is read before."""
+
+
+def _is_binary(head: bytes) -> bool:
+    return len(head) - len(head.translate(None, _CONTROLS)) > _CONTROL_SHARE * len(head)
+
 
 def read_log(data: LogText | bytearray | memoryview, name: str) -> Trace:
     """Read the SIP messages of a log or any other text.
@@ -90,6 +100,8 @@ def read_log(data: LogText | bytearray | memoryview, name: str) -> Trace:
     found = [(text, discover(text.text, LAYOUTS, altered=text.altered)) for text in texts]
     found = [(text, discovery) for text, discovery in found if discovery.layouts]
     if not found:
-        notice = Notice(NoticeKind.SKIPPED_TEXT, "No SIP message was found in this text")
+        head = bytes(data[:_HEAD_BYTES])
+        what = "This is neither a capture of a known form nor a text" if _is_binary(head) else _NO_MESSAGE
+        notice = Notice(NoticeKind.SKIPPED_TEXT, what)
         return Trace(name, UNKNOWN_FORMAT, TraceOrigin.TEXT, Clock.ORDINAL, (), notices=(notice,))
     return assemble(name, found)
