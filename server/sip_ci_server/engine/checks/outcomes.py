@@ -109,7 +109,7 @@ def redirect_302(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     category=Category.TIMING,
     rfc="RFC 3261 §17.1.1.2; RFC 3263 §4.3",
     needs=Needs.TIMES,
-    absent="the trace holds no INVITE",
+    absent="the trace holds no INVITE that stayed unanswered",
     only=lambda transaction: transaction.method == "INVITE" and transaction.is_initial and not transaction.responses,
 )
 def failover_slow(transaction: Transaction, model: Model) -> Iterator[Outcome]:

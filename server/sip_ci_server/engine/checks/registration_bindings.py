@@ -17,6 +17,7 @@ from sip_ci_server.engine.transactions import Transaction
 USUAL_CONTACTS = 5
 """Devices of one user; more are mostly leftovers of restarts."""
 _ABSENT = "the trace holds no REGISTER"
+_NONE_ACCEPTED = "the trace holds no REGISTER that was accepted"
 
 
 def _is_register(transaction: Transaction) -> bool:
@@ -79,7 +80,7 @@ def reg_interval_too_brief(registration: Registration, _: Model) -> Iterator[Out
     severity=Severity.LOW,
     category=Category.AUTHENTICATION,
     rfc="RFC 3261 §10.2.4",
-    absent=_ABSENT,
+    absent=_NONE_ACCEPTED,
     only=_is_registered,
 )
 def reg_expiry_shortened(transaction: Transaction, model: Model) -> Iterator[Outcome]:
@@ -106,7 +107,7 @@ def reg_expiry_shortened(transaction: Transaction, model: Model) -> Iterator[Out
     severity=Severity.LOW,
     category=Category.COMPLIANCE,
     rfc="RFC 3261 §10.3",
-    absent=_ABSENT,
+    absent=_NONE_ACCEPTED,
     only=_is_registered,
 )
 def reg_expiry_lengthened(transaction: Transaction, model: Model) -> Iterator[Outcome]:
@@ -133,7 +134,7 @@ def reg_expiry_lengthened(transaction: Transaction, model: Model) -> Iterator[Ou
     severity=Severity.MEDIUM,
     category=Category.AUTHENTICATION,
     rfc="RFC 3261 §10.3",
-    absent=_ABSENT,
+    absent=_NONE_ACCEPTED,
     only=_is_registered,
 )
 def reg_binding_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
@@ -172,7 +173,7 @@ def reg_binding_missing(transaction: Transaction, model: Model) -> Iterator[Outc
     severity=Severity.LOW,
     category=Category.COMPLIANCE,
     rfc="RFC 3261 §10.3",
-    absent=_ABSENT,
+    absent=_NONE_ACCEPTED,
     only=_is_registered,
 )
 def reg_expires_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
@@ -199,7 +200,7 @@ def reg_expires_missing(transaction: Transaction, model: Model) -> Iterator[Outc
     severity=Severity.LOW,
     category=Category.AUTHENTICATION,
     rfc="RFC 3261 §10.3",
-    absent=_ABSENT,
+    absent=_NONE_ACCEPTED,
     only=_is_registered,
 )
 def reg_too_many_contacts(transaction: Transaction, model: Model) -> Iterator[Outcome]:
