@@ -11,6 +11,7 @@ from sip_ci.trace.observation import Endpoint, Fidelity
 from sip_ci.trace.trace import Trace
 from sip_ci.trace.uri import Uri
 from sip_ci_server.engine.attempts import Attempt, build_attempts
+from sip_ci_server.engine.call_lookups import CallLookups
 from sip_ci_server.engine.capture_loss import streams_lost_by_capture
 from sip_ci_server.engine.dialogs import Dialogs, Leg, build_dialogs
 from sip_ci_server.engine.duplicates import fold_media_of, fold_messages
@@ -68,6 +69,7 @@ class Model:
     _media_hosts: set[str] | None = None
     _unclaimed: list[Stream] | None = None
     _journeys: Journeys | None = None
+    _lookups: CallLookups | None = None
     _pracks: dict[tuple[str, int | None], list[Transaction]] | None = None
     _by_branch: dict[str, list[Transaction]] | None = None
     _reliable: dict[int, list[ReliableProvisional]] | None = None
@@ -80,6 +82,13 @@ class Model:
         if self._journeys is None:
             self._journeys = Journeys(self.messages, self.nodes, self.joined, self.descriptions)
         return self._journeys
+
+    @property
+    def lookups(self) -> CallLookups:
+        """Answers questions about all requests of a Call-ID."""
+        if self._lookups is None:
+            self._lookups = CallLookups(self.transactions, self.dialogs.calls, self.nodes)
+        return self._lookups
 
     def journey(self, message: SipMessage, name: str) -> Journey:
         """What a header (its canonical name in lower case) or a part of the session description (`sdp:codecs`,
@@ -262,14 +271,7 @@ class Model:
         codes = (500, 503) if final.status == 500 else (final.status,)
         if transaction.method == "INVITE" and transaction.is_initial and self._failed_further_on(transaction, codes):
             return True
-        return any(
-            other.number > transaction.number
-            and other.method == transaction.method
-            and other.source_node == transaction.destination_node
-            and other.final is not None
-            and other.final.status in codes
-            for other in self.transactions_of(transaction.call_id)
-        )
+        return any(self.lookups.ended_further_on(transaction, code) for code in codes)
 
     def _failed_further_on(self, transaction: Transaction, codes: tuple[int | None, ...]) -> bool:
         """Whether a call that a B2BUA made of this one ended in one of these codes before this one did."""
@@ -287,13 +289,7 @@ class Model:
 
     def is_forwarded(self, transaction: Transaction) -> bool:
         """Whether a proxy only passed the request on: the hop before it is in the trace too."""
-        return len(transaction.request.via) > 1 and any(
-            other.number < transaction.number
-            and other.method == transaction.method
-            and other.request.cseq.number == transaction.request.cseq.number
-            and other.destination_node == transaction.source_node
-            for other in self.transactions_of(transaction.call_id)
-        )
+        return len(transaction.request.via) > 1 and self.lookups.arrived_before(transaction)
 
     def final_statuses(self) -> list[int]:
         """The status codes that requests of this trace ended with, in ascending order."""

@@ -1,16 +1,15 @@
-"""ACKs that were sent, but late, to the wrong place, or so that they acknowledge nothing."""
+"""ACKs that were sent, but late, in vain, or as part of another transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.sequence import name_of, phrase_of, seconds_between, surely_before
-from sip_ci_server.engine.targets import sent_astray, strays_from
+from sip_ci_server.engine.sequence import name_of, phrase_of, seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
 LATE = 0.5
@@ -21,11 +20,6 @@ ROUND_TRIP = 0.3
 
 def _answered(leg: Leg) -> bool:
     return leg.answer is not None
-
-
-def _sends_after(leg: Leg, ack: SipMessage) -> list[SipMessage]:
-    """The 2xx that came again although an ACK was on its way: two or more mean that it does not arrive."""
-    return [answer for answer in leg.answers if (seconds_between(ack, answer) or 0.0) > ROUND_TRIP]
 
 
 @check(
@@ -75,9 +69,14 @@ def ack_ignored(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     not recognised.
     """
     del model
-    for tag in dict.fromkeys(response.to.tag for response in transaction.finals):
-        ack = next((item for item in transaction.acks if item.to.tag == tag), None)
-        sends = [response for response in transaction.finals if response.to.tag == tag]
+    sends_by_tag: dict[str, list[SipMessage]] = {}
+    for response in transaction.finals:
+        sends_by_tag.setdefault(response.to.tag, []).append(response)
+    first_acks: dict[str, SipMessage] = {}
+    for item in transaction.acks:
+        first_acks.setdefault(item.to.tag, item)
+    for tag, sends in sends_by_tag.items():
+        ack = first_acks.get(tag)
         if ack is None:
             continue
         after = [response for response in sends if (seconds_between(ack, response) or 0.0) > ROUND_TRIP]
@@ -101,87 +100,6 @@ def ack_ignored(transaction: Transaction, model: Model) -> Iterator[Outcome]:
 
 
 @check(
-    "ack-wrong-target",
-    title="ACK does not go to the Contact of the answer",
-    severity=Severity.HIGH,
-    category=Category.SIGNALING,
-    rfc="RFC 3261 §12.2.1.1, §13.2.2.4",
-    needs=Needs.TIMES,
-    absent="the trace holds no answered INVITE",
-    only=_answered,
-)
-def ack_wrong_target(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """The Request-URI of the ACK is not the Contact of the 2xx, or the packet went elsewhere (RFC 3261 §12.2.1.1).
-
-    High only where the callee sent its 2xx again after the ACK, so that the ACK did not arrive; else low, for some
-    elements accept it all the same. The address that the 2xx came from is as good as the Contact: clients send there
-    to get through NAT.
-    """
-    if leg.answer is None or not leg.answer.contacts:
-        return
-    for ack in leg.acks:
-        if len(ack.via) != 1 or model.nodes.source(ack) != leg.caller:
-            continue
-        strays = strays_from(ack, leg.answer)
-        lost = len(_sends_after(leg, ack)) >= 2
-        if not strays and not (lost and sent_astray(ack, leg.answer)):
-            continue
-        contact = leg.answer.contacts[0].uri.text
-        yield Found(
-            (
-                at_header(leg.answer, "contact", "the ACK is due at this Contact"),
-                at(ack, f"the ACK, sent to {ack.observation.destination or 'another place'}"),
-            ),
-            f"The {phrase_of(leg.answer)} names `{contact}` as its Contact. The ACK has `{ack.request_uri.text}` as"
-            f" Request-URI and went to {ack.observation.destination or 'an unknown place'}."
-            + (
-                " The answer was sent again after it, so the ACK did not arrive."
-                if lost
-                else " It arrived all the same."
-            ),
-            key=("lost" if lost else "arrived",),
-            calls=(leg.call_id,),
-            severity=None if lost else Severity.LOW,
-        )
-        return
-
-
-@check(
-    "ack-cseq-mismatch",
-    title="ACK carries CSeq {actual} where the INVITE has another number",
-    severity=Severity.HIGH,
-    category=Category.SIGNALING,
-    rfc="RFC 3261 §13.2.2.4, §17.1.1.3",
-    absent="the trace holds no answered INVITE",
-    only=_answered,
-)
-def ack_cseq_mismatch(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """No INVITE of the dialog has the CSeq number of the ACK that follows its 2xx (RFC 3261 §13.2.2.4, §17.1.1.3)."""
-    if leg.answer is None or leg.acks:
-        return
-    numbers = {item.request.cseq.number for item in model.transactions_of(leg.call_id) if item.method == "INVITE"}
-    for ack in model.acks_of(leg.call_id):
-        if (ack.from_.tag, ack.to.tag) != (leg.caller_tag, leg.callee_tag) or ack.cseq.number in numbers:
-            continue
-        if model.nodes.source(ack) != leg.caller or not surely_before(leg.answer, ack):
-            continue
-        later = [item for item in leg.transactions if item.request.index < ack.index and item.method != "CANCEL"]
-        if later:
-            # A re-INVITE that was not captured may be what it acknowledges.
-            continue
-        yield Found(
-            (at_header(leg.invite.request, "cseq", "the INVITE"), at_header(ack, "cseq", "the ACK for its 2xx")),
-            f"The INVITE has CSeq number {leg.invite.request.cseq.number}, and the ACK for its {phrase_of(leg.answer)}"
-            f" has {ack.cseq.number}. It acknowledges nothing.",
-            {"actual": str(ack.cseq.number)},
-            key=("CSeq",),
-            calls=(leg.call_id,),
-            confidence=Confidence.CERTAIN if len(leg.answers) > 1 else Confidence.LIKELY,
-        )
-        return
-
-
-@check(
     "ack-branch-misuse",
     title="ACK for {status} carries {what}",
     severity=Severity.LOW,
@@ -201,14 +119,12 @@ def ack_branch_misuse(transaction: Transaction, model: Model) -> Iterator[Outcom
     invite, refused = transaction.request, (final.status or 0) >= 300
     if refused and transaction.acks:
         return
-    for ack in model.acks_of(transaction.call_id):
+    for ack in model.lookups.acks_numbered(invite):
         same_hop = (
             model.nodes.source(ack) == transaction.source_node
             and model.nodes.destination(ack) == transaction.destination_node
         )
-        if not same_hop or ack.cseq.number != invite.cseq.number or ack.to.tag != final.to.tag:
-            continue
-        if ack.from_.tag != invite.from_.tag or ack.index < final.index:
+        if not same_hop or ack.to.tag != final.to.tag or ack.index < final.index:
             continue
         same_branch = ack.top_via.branch == invite.top_via.branch
         if refused is same_branch:

@@ -108,11 +108,10 @@ def _acknowledged_elsewhere(leg: Leg, invite: Transaction, model: Model) -> bool
     callers, callees = {other.caller for other in legs}, {other.callee for other in legs}
     by_caller = leg.sent_by_caller(invite)
     terminal = callees - callers if by_caller else callers - callees
-    number = invite.request.cseq.number
-    tags = (leg.caller_tag, leg.callee_tag) if by_caller else (leg.callee_tag, leg.caller_tag)
+    far_tag = leg.callee_tag if by_caller else leg.caller_tag
     return any(
-        (ack.from_.tag, ack.to.tag) == tags and ack.cseq.number == number and model.nodes.destination(ack) in terminal
-        for ack in model.acks_of(leg.call_id)
+        ack.to.tag == far_tag and model.nodes.destination(ack) in terminal
+        for ack in model.lookups.acks_numbered(invite.request)
     )
 
 
@@ -170,11 +169,7 @@ def ack_missing_non2xx(transaction: Transaction, model: Model) -> Iterator[Outco
     if len(sends) < 3 or not model.seen.retransmits(transaction.transport):
         return
     stray = next(
-        (
-            ack
-            for ack in model.acks_of(transaction.call_id)
-            if ack.cseq.number == transaction.request.cseq.number and ack.to.tag == final.to.tag
-        ),
+        (ack for ack in model.lookups.acks_numbered(transaction.request) if ack.to.tag == final.to.tag),
         None,
     )
     remark = " An ACK was sent with another branch than the INVITE, which belongs to no transaction." if stray else ""

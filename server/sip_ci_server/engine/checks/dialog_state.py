@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
@@ -43,34 +44,45 @@ def dialog_tag_changed(model: Model, _: Model) -> Iterator[Outcome]:
     """A request in a call has one of its tags and another that no message gave before (RFC 3261 §12.2.1.1).
 
     A fork whose responses are not in the trace looks the same, so it is judged only where the way back is seen; low
-    where the request was accepted all the same.
+    where the request was accepted all the same. An ACK has failed where the answer comes again and again.
     """
-    for item in model.dialogs.orphans:
-        legs = model.dialogs.calls.get(item.call_id)
-        if not legs or item.request.fidelity in (Fidelity.TRUNCATED, Fidelity.DECODED):
+    tags_of_calls: dict[str, set[str]] = {}
+    transactions = {item.request.index: item for item in model.dialogs.orphans}
+    strangers = [item.request for item in model.dialogs.orphans]
+    for request in sorted([*strangers, *model.transactions.acks_of_2xx], key=lambda one: one.index):
+        legs = model.dialogs.calls.get(request.call_id)
+        if not legs or request.fidelity in (Fidelity.TRUNCATED, Fidelity.DECODED):
             continue
-        known = {leg.caller_tag for leg in legs}
-        for leg in legs:
-            known.update(response.to.tag for response in leg.invite.responses)
-        tags = (item.request.from_.tag, item.request.to.tag)
+        known = tags_of_calls.get(request.call_id)
+        if known is None:
+            known = tags_of_calls[request.call_id] = {leg.caller_tag for leg in legs}
+            known.update(response.to.tag for leg in legs for response in leg.invite.responses)
+        tags = (request.from_.tag, request.to.tag)
         if sum(tag in known for tag in tags) != 1 or not any(leg.answer for leg in legs):
             continue
         if model.seen.lossy or not all(model.seen.sees_reverse(leg.invite.request) for leg in legs):
             continue
         strange = "from" if tags[0] not in known else "to"
+        item = transactions.get(request.index)
+        failed = _has_failed(item, model) if item is not None else _awaits_ack(legs, request)
         yield Found(
             (
-                at_header(item.request, strange, "a tag that the dialog does not have"),
+                at_header(request, strange, "a tag that the dialog does not have"),
                 *(at(leg.answer, "the answer that made the dialog") for leg in legs[:1] if leg.answer),
             ),
-            f"{name_of(item.request)} sent {item.method} with the tag `{tags[0] if strange == 'from' else tags[1]}` in"
+            f"{name_of(request)} sent {request.method} with the tag `{tags[0] if strange == 'from' else tags[1]}` in"
             f" {strange.title()}, and no message of this call gave that tag."
-            + (f" It was answered {phrase_of(item.final)}." if item.final else ""),
-            {"method": item.method},
-            key=(item.method, strange),
-            calls=(item.call_id,),
-            severity=None if _has_failed(item, model) else Severity.LOW,
+            + (f" It was answered {phrase_of(item.final)}." if item is not None and item.final else ""),
+            {"method": request.method},
+            key=(request.method, strange),
+            calls=(request.call_id,),
+            severity=None if failed else Severity.LOW,
         )
+
+
+def _awaits_ack(legs: list[Leg], ack: SipMessage) -> bool:
+    """Whether a callee of this hop sends its 2xx again and again, and has no other ACK."""
+    return any(len(leg.answers) >= 3 and not leg.acks and leg.caller_tag == ack.from_.tag for leg in legs)
 
 
 def _by_sender(leg: Leg) -> Iterator[list[Transaction]]:

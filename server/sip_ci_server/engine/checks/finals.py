@@ -89,11 +89,10 @@ def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcom
 
 def _lowered(transaction: Transaction, model: Model, code: int) -> tuple[Severity | None, str]:
     if transaction.method == "INVITE":
-        legs = model.dialogs.calls.get(transaction.call_id, [])
-        if any(leg.answer for leg in legs):
+        if model.lookups.is_answered(transaction.call_id):
             return Severity.INFO, " The call was answered all the same, on another branch or a later try."
         if code == 487:
-            if transaction.was_cancelled or any(leg.invite.was_cancelled for leg in legs):
+            if transaction.was_cancelled or model.lookups.is_cancelled(transaction.call_id):
                 return Severity.INFO, " The caller had cancelled."
             return None, " No CANCEL is in the trace."
         causes = {reason.cause for reason in reasons_of(transaction.final or transaction.request)}

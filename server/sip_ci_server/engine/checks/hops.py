@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import takewhile
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.digits import parse_digits
@@ -187,12 +188,11 @@ def tcp_reset_mid_dialog(model: Model, _: Model) -> Iterator[Outcome]:
 
 def _goes_on(transaction: Transaction, model: Model) -> bool:
     """Whether a later request of the client in that call shows that the response came, and is not in the trace."""
-    if any(ack.index > transaction.request.index for ack in model.acks_of(transaction.call_id)):
+    acks, known = model.acks_of(transaction.call_id), model.transactions_of(transaction.call_id)
+    if acks and acks[-1].index > transaction.request.index:
         return True
-    return any(
-        item.number > transaction.number and item.source_node == transaction.source_node
-        for item in model.transactions_of(transaction.call_id)
-    )
+    later = takewhile(lambda item: item.number > transaction.number, reversed(known))
+    return any(item.source_node == transaction.source_node for item in later)
 
 
 _TELLING = frozenset({482, 483, 500, 502, 503, 504, 513})

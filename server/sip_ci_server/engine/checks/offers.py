@@ -95,7 +95,7 @@ def sdp_488(leg: Leg, model: Model) -> Iterator[Outcome]:
     final = leg.invite.final
     if final is None or final.status not in CODEC_REFUSALS or _refused_further_on(leg, final.status, model):
         return
-    answered = any(other.answer for other in model.dialogs.calls.get(leg.call_id, []))
+    answered = model.lookups.is_answered(leg.call_id)
     offer = model.descriptions.of(leg.invite.request)
     offered = "; ".join(_describe(media) for media in offer.media) if offer else "no SDP at all"
     warnings = [f"Warning: {value}" for value in final.values("warning")]
@@ -117,13 +117,7 @@ def sdp_488(leg: Leg, model: Model) -> Iterator[Outcome]:
 
 
 def _refused_further_on(leg: Leg, status: int, model: Model) -> bool:
-    return any(
-        other.number > leg.number
-        and other.caller == leg.callee
-        and other.invite.final is not None
-        and other.invite.final.status == status
-        for other in model.dialogs.calls.get(leg.call_id, [])
-    )
+    return model.lookups.ended_further_on(leg.invite, status)
 
 
 def _describe(media: MediaDescription) -> str:

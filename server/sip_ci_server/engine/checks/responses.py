@@ -93,10 +93,9 @@ def _answered_unseen(transaction: Transaction, model: Model) -> bool:
     """Whether the sender goes on as only one can who got a response: with its ACK, or inside the dialog."""
     if transaction.method != "INVITE" or model.answered_elsewhere(transaction):
         return False
-    tag, number = transaction.request.from_.tag, transaction.request.cseq.number
+    tag = transaction.request.from_.tag
     if transaction.acks or any(
-        ack.from_.tag == tag and ack.cseq.number == number and model.nodes.source(ack) == transaction.source_node
-        for ack in model.acks_of(transaction.call_id)
+        model.nodes.source(ack) == transaction.source_node for ack in model.lookups.acks_numbered(transaction.request)
     ):
         return True
     return transaction.is_initial and any(

@@ -160,15 +160,15 @@ def _early_bye(transaction: Transaction, model: Model) -> SipMessage | None:
 def _goes_on(transaction: Transaction, model: Model) -> bool:
     """Whether the fault lies with the next hop, or what the caller does next shows that a final response came."""
     request = transaction.request
-    number, tag = request.cseq.number, request.from_.tag
-    if any(ack.cseq.number == number and ack.from_.tag == tag for ack in model.acks_of(request.call_id)):
+    number = request.cseq.number
+    if model.lookups.acks_numbered(request):
         return True
     known = model.transactions_of(request.call_id)
     begin = bisect_right(known, transaction.number, key=lambda item: item.number)
     for other in known[begin : begin + LOOKED_AT]:
         if other.method == "INVITE":
             downstream = other.source_node == transaction.destination_node and other.request.cseq.number == number
-            again = other.request.from_.tag == tag and other.source_node == transaction.source_node
+            again = other.request.from_.tag == request.from_.tag and other.source_node == transaction.source_node
             if downstream or again:
                 return True
         early = ("PRACK", "UPDATE", "BYE", "CANCEL", "INFO")

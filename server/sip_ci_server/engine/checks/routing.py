@@ -237,9 +237,8 @@ def _place(entry: NameAddr) -> tuple[str, int]:
 
 
 def _requests_of_caller(leg: Leg, model: Model) -> Iterator[SipMessage]:
-    for ack in model.acks_of(leg.call_id):
-        tags_match = ack.from_.tag == leg.caller_tag and ack.to.tag == leg.callee_tag
-        if tags_match and model.nodes.source(ack) == leg.caller:
+    for ack in model.lookups.acks_within(leg.call_id, leg.caller_tag, leg.callee_tag):
+        if model.nodes.source(ack) == leg.caller:
             yield ack
     for item in (*leg.transactions, *leg.elsewhere):
         if leg.sent_by_caller(item) and item.source_node == leg.caller:

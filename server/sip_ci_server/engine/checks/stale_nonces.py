@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
@@ -43,10 +44,11 @@ def auth_stale_unsaid(transaction: Transaction, model: Model) -> Iterator[Outcom
     if not offered or any(entry.get("stale").lower() == "true" or entry.get("nonce") in used for entry in offered):
         return
     same_call = model.transactions_of(transaction.call_id)
+    here = bisect_left(same_call, transaction.number, key=lambda item: item.number)
     accepted = next(
         (
             item
-            for item in [other for other in same_call if other.number < transaction.number][: -LOOK_BACK - 1 : -1]
+            for item in reversed(same_call[max(0, here - LOOK_BACK) : here])
             if item.success is not None
             and item.method == transaction.method
             and item.destination_node == transaction.destination_node
@@ -56,8 +58,8 @@ def auth_stale_unsaid(transaction: Transaction, model: Model) -> Iterator[Outcom
     )
     if accepted is None or accepted.success is None:
         return
-    later = [item for item in same_call if item.number > transaction.number and item.method == transaction.method]
-    given_up = not later and model.seen.would_show(final.observation.time, RETRIES_WITHIN)
+    last = next((item for item in reversed(same_call) if item.method == transaction.method), transaction)
+    given_up = last is transaction and model.seen.would_show(final.observation.time, RETRIES_WITHIN)
     remark = " The client did not try again." if given_up else ""
     yield Found(
         (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.calls import ALICE, BOB, CAROL, PROXY, Call, Ladder, Sent, assert_healthy
+from tests.support.calls import ALICE, BOB, CAROL, PROXY, Call, Ladder, Sent, assert_healthy, sdp
 
 from sip_ci.findings import Severity
+from sip_ci.trace.observation import Endpoint
 
 
 def _answered(*path: object, sends: tuple[float, ...] = (), **options: object) -> tuple[Ladder, Call, Sent]:
@@ -111,6 +112,80 @@ def test_an_ack_with_another_number() -> None:
 
     assert findings["ack-cseq-mismatch"].severity is Severity.HIGH
     assert "ack-missing-2xx" not in findings
+
+
+def _changed(again: tuple[float, ...] = (5.6, 6.6, 8.6)) -> tuple[Ladder, Call, Sent]:
+    """A call whose re-INVITE is answered, and answered again."""
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    invite = call.request("INVITE", 5.0, body=sdp(ALICE, version=2))
+    ladder.again(call.respond(invite, 200, 5.1), *again)
+    return ladder, call, invite
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_the_ack_of_a_re_invite_with_the_number_of_another(step: int) -> None:
+    ladder, call, invite = _changed()
+    call.ack(invite, 5.15, f"CSeq: {invite.number + step} ACK")
+    findings = ladder.end(60.0).findings()
+
+    assert findings["ack-cseq-mismatch"].severity is Severity.HIGH
+    assert f"CSeq: {invite.number + step} ACK" in [proof.text for proof in findings["ack-cseq-mismatch"].evidence]
+    assert "ack-missing-2xx" not in findings
+
+
+def test_the_ack_of_the_first_invite_sent_again_is_none_of_the_second() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    first = call.established()
+    second = call.request("INVITE", 5.0, body=sdp(ALICE, version=2))
+    call.respond(second, 200, 5.1)
+    call.ack(first, 5.15)
+    call.ack(second, 5.2)
+
+    assert "ack-cseq-mismatch" not in ladder.end(60.0).findings()
+
+
+def test_the_ack_of_a_re_invite_to_another_place() -> None:
+    ladder, call, invite = _changed()
+    for packet in call.ack(invite, 5.15).packets:
+        packet.raw = packet.raw.replace(f"ACK sip:bob@{BOB}".encode(), b"ACK sip:bob@203.0.113.99:5060")
+    findings = ladder.end(60.0).findings()
+
+    assert findings["ack-wrong-target"].severity is Severity.HIGH
+    assert not {"ack-missing-2xx", "ack-ignored"} & findings.keys()
+
+
+def test_the_ack_of_a_re_invite_to_the_former_contact_that_arrives() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    invite = call.request("INVITE", 5.0, body=sdp(ALICE, version=2))
+    call.respond(invite, 200, 5.1, f"Contact: <sip:bob@{CAROL}>")
+    call.ack(invite, 5.15)
+
+    assert "ack-wrong-target" not in ladder.end(60.0).findings()
+
+
+def test_an_ack_from_another_interface_to_another_place() -> None:
+    ladder, call, invite = _answered(sends=(1.5, 2.5, 4.5))
+    for packet in call.ack(invite, 1.05).packets:
+        packet.raw = packet.raw.replace(f"ACK sip:bob@{BOB}".encode(), b"ACK sip:bob@203.0.113.99:5060")
+        packet.source, packet.destination = Endpoint("192.0.2.11", 5060), Endpoint("203.0.113.99", 5060)
+    by_check = {finding.check: finding for finding in ladder.end(60.0).report().findings}
+
+    assert by_check["ack-missing-2xx"].causes == (by_check["ack-wrong-target"].fingerprint,)
+
+
+def test_an_ack_with_another_tag() -> None:
+    ladder, call, invite = _answered(sends=(1.5, 2.5, 4.5))
+    for packet in call.ack(invite, 1.05).packets:
+        packet.raw = packet.raw.replace(b";tag=b1", b";tag=zz")
+    by_check = {finding.check: finding for finding in ladder.end(60.0).report().findings}
+
+    assert by_check["ack-missing-2xx"].causes == (by_check["dialog-tag-changed"].fingerprint,)
+    assert by_check["dialog-tag-changed"].severity.at_least(Severity.HIGH)
 
 
 def test_the_branch_of_an_ack() -> None:
