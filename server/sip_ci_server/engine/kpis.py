@@ -9,9 +9,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from sip_ci.trace.message import SipMessage
-from sip_ci_server.engine.attempts import is_challenge
+from sip_ci_server.engine.attempts import Attempt, credentials_of, is_challenge
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.observability import TIMER_B
 from sip_ci_server.engine.repetition import Repetitions
 from sip_ci_server.engine.transactions import Transaction
 
@@ -21,6 +22,8 @@ EFFECTIVE = frozenset({480, 486, 600, 603})
 """Final responses that count as effective although the session was not established (RFC 6076 §4.7)."""
 INEFFECTIVE = frozenset({408, 500, 503, 504})
 """Final responses that say that the network failed (RFC 6076 §4.8)."""
+RETRIES_WITHIN = 4.0
+"""Seconds in which a client answers a challenge or follows a redirection; what takes longer is somebody's new try."""
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Kpis:
     failed_request_delay: Delays = field(default_factory=Delays)
     disconnect_delay: Delays = field(default_factory=Delays)
     registration_delay: Delays = field(default_factory=Delays)
+    session_duration: Delays = field(default_factory=Delays)
 
     @property
     def session_establishment_ratio(self) -> float | None:
@@ -100,11 +104,38 @@ def _delays(request: SipMessage, response: SipMessage | None, repetitions: Repet
     return [own, *(seconds * 1000 for seconds in repetitions.delays(request, response))]
 
 
-def post_dial_delay(leg: Leg) -> float | None:
-    """Milliseconds from the INVITE to the first response that tells the caller something: 180, 183, or a final one
-    (§4.3).
+def first_invite(leg: Leg, model: Model) -> SipMessage:
+    """The INVITE with which the caller began: before challenges and redirections, which are part of the wait (§4.3)."""
+    began = leg
+    for other in reversed(model.dialogs.calls.get(leg.call_id, ())):
+        if other.number >= began.number or other.caller != leg.caller:
+            continue
+        final = other.invite.final
+        if final is None or not (is_challenge(final) or 300 <= (final.status or 0) < 400):
+            break
+        waited = _delay(final, began.invite.request)
+        if waited is None or not 0 <= waited < RETRIES_WITHIN * 1000:
+            break
+        began = other
+    return began.invite.request
+
+
+def first_register(attempt: Attempt) -> SipMessage:
+    """The REGISTER with which a client began to ask for what it got in the end, challenges included (§4.1)."""
+    began = attempt.last
+    for other in reversed(attempt.transactions[:-1]):
+        waited = _delay(other.final, began.request) if other.final is not None else None
+        if waited is None or not 0 <= waited < RETRIES_WITHIN * 1000 or not credentials_of(began.request):
+            break
+        began = other
+    return began.request
+
+
+def post_dial_delay(leg: Leg, model: Model) -> float | None:
+    """Milliseconds from the first INVITE to the first response that tells the caller something: 180, 183, or a final
+    one (§4.3).
     """
-    return _delay(leg.invite.request, _first_sign(leg))
+    return _delay(first_invite(leg, model), _first_sign(leg))
 
 
 def _first_sign(leg: Leg) -> SipMessage | None:
@@ -125,44 +156,61 @@ def compute_kpis(model: Model) -> Kpis:
 def _compute(model: Model) -> Kpis:
     kpis = Kpis()
     for call, legs in model.dialogs.calls.items():
-        _count_session(kpis, legs, model.repetitions, model.repetitions.weight(call))
+        _count_session(kpis, legs, model, model.repetitions.weight(call))
     for registration in model.registrations:
         for transaction in registration.transactions:
-            _count_registration(kpis, transaction, model.repetitions)
+            _count_registration(kpis, transaction, model)
+    for attempt in model.attempts:
+        if attempt.first.method == "REGISTER" and attempt.last.success is not None:
+            delays = _delays(first_register(attempt), attempt.last.success, model.repetitions)
+            kpis.registration_delay.add(delays)
     for transaction in model.transactions:
         if transaction.method == "BYE":
-            kpis.disconnect_delay.add(_delays(transaction.request, transaction.final, model.repetitions))
+            kpis.disconnect_delay.add(_delays(transaction.request, transaction.success, model.repetitions))
         weight = model.repetitions.weight(transaction.call_id)
         kpis.requests += len(transaction.requests) * weight
         kpis.retransmissions += (len(transaction.requests) - 1) * weight
     return kpis
 
 
-def _count_session(kpis: Kpis, legs: list[Leg], repetitions: Repetitions, weight: int) -> None:
+def _count_session(kpis: Kpis, legs: list[Leg], model: Model, weight: int) -> None:
     settled = [leg for leg in legs if not is_challenge(leg.invite.final)]
     if not settled:
         return
-    leg = next((candidate for candidate in settled if candidate.answer), settled[0])
+    # An INVITE that was redirected is none of the total; the one that it led to is.
+    reached = [leg for leg in settled if not _is_redirected(leg)] or settled
+    leg = next((candidate for candidate in reached if candidate.answer), reached[0])
     final = leg.invite.final
     status = (final.status or 0) if final is not None else 0
-    if 300 <= status < 400 or (not status and not leg.invite.was_cancelled and len(leg.invite.requests) < 2):
+    if _is_redirected(leg) or (not status and not leg.invite.was_cancelled and len(leg.invite.requests) < 2):
         return
     kpis.attempts += weight
     kpis.established += weight if leg.answer else 0
     kpis.effective += weight if status in EFFECTIVE or status == 487 else 0
     kpis.ineffective += weight if status in INEFFECTIVE else 0
-    delays = _delays(leg.invite.request, _first_sign(leg), repetitions)
+    delays = _delays(first_invite(leg, model), _first_sign(leg), model.repetitions)
+    if leg.answer and leg.bye is not None:
+        kpis.session_duration.add(_delays(leg.answer, leg.bye.request, model.repetitions))
     rejected_at_once = status >= 400 and not any((item.status or 0) > 100 for item in leg.invite.provisionals)
     (kpis.failed_request_delay if rejected_at_once else kpis.request_delay).add(delays)
 
 
-def _count_registration(kpis: Kpis, transaction: Transaction, repetitions: Repetitions) -> None:
+def _is_redirected(leg: Leg) -> bool:
+    final = leg.invite.final
+    return final is not None and 300 <= (final.status or 0) < 400
+
+
+def _count_registration(kpis: Kpis, transaction: Transaction, model: Model) -> None:
     final = transaction.final
-    if final is None or is_challenge(final):
+    if is_challenge(final):
+        return
+    if final is None:
+        timed_out = len(transaction.requests) > 1 and model.seen.would_show(transaction.time, TIMER_B)
+        if timed_out and model.seen.sees_reverse(transaction.request):
+            kpis.registrations += 1
+            kpis.failed_registrations += 1
         return
     kpis.registrations += 1
     status = final.status or 0
     if status >= 400 and status not in (402, 423):
         kpis.failed_registrations += 1
-    elif status < 300:
-        kpis.registration_delay.add(_delays(transaction.request, final, repetitions))

@@ -22,7 +22,7 @@ def measure(model: Model) -> Quality:
     kpis = compute_kpis(model)
     return Quality(
         media="captured" if model.seen.media_visible else model.seen.media_reason,
-        calls=tuple(_call(leg) for leg in first_legs[:LISTED]),
+        calls=tuple(_call(leg, model) for leg in first_legs[:LISTED]),
         calls_total=len(first_legs) + model.repetitions.calls,
         streams=tuple(_stream(stream, owners.get(id(stream))) for stream in model.streams[:LISTED]),
         streams_total=len(model.streams),
@@ -41,6 +41,7 @@ def _kpi_values(kpis: Kpis) -> dict[str, float | None]:
         "session_request_delay_p95_ms": kpis.request_delay.percentile(95),
         "failed_session_request_delay_p95_ms": kpis.failed_request_delay.percentile(95),
         "session_disconnect_delay_p95_ms": kpis.disconnect_delay.percentile(95),
+        "session_duration_p50_ms": kpis.session_duration.percentile(50),
         "registration_request_delay_p95_ms": kpis.registration_delay.percentile(95),
         "ineffective_registration_attempts_percent": kpis.ineffective_registration_attempts,
         "retransmission_percent": kpis.retransmission_rate,
@@ -60,13 +61,13 @@ def _leg_of_caller(legs: list[Leg]) -> Leg:
     return next((leg for leg in settled if leg.answer), settled[-1])
 
 
-def _call(leg: Leg) -> CallQuality:
+def _call(leg: Leg, model: Model) -> CallQuality:
     final = leg.invite.final
     outcome = "answered" if leg.answer else (f"{final.status} {final.reason}".strip() if final else "no final response")
     return CallQuality(
         call=leg.call_id,
         outcome=outcome,
-        post_dial_delay_ms=post_dial_delay(leg),
+        post_dial_delay_ms=post_dial_delay(leg, model),
         setup_ms=_milliseconds(leg.invite.time, leg.answered_at),
         duration_ms=_milliseconds(leg.answered_at, leg.ended_at),
     )

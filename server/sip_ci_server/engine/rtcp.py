@@ -70,6 +70,10 @@ class RtcpCompound:
     ntp_middle: int | None
     """The middle 32 bits of the NTP time of a sender report."""
     packets_sent: int | None
+    ntp: float | None
+    """The NTP time of a sender report, in seconds since 1900; None where it has no clock to tell it by."""
+    rtp_timestamp: int | None
+    """The moment of that time in ticks of the media's clock."""
     reports: tuple[ReceptionReport, ...]
     metrics: tuple[VoipMetrics, ...]
     has_name: bool
@@ -86,6 +90,8 @@ def parse_compound(datagram: RtcpDatagram) -> RtcpCompound | None:
     """Read a datagram; None where it is no complete compound packet in the clear. Never raises."""
     data, place, sender = datagram.data, 0, 0
     first_type, ntp, sent, named, goodbye = 0, None, None, False, False
+    wallclock: float | None = None
+    timestamp: int | None = None
     reports: list[ReceptionReport] = []
     metrics: list[VoipMetrics] = []
     for _ in range(_PACKETS):
@@ -99,6 +105,8 @@ def parse_compound(datagram: RtcpDatagram) -> RtcpCompound | None:
             first_type, sender = kind, int.from_bytes(data[place + 4 : place + 8])
         if kind == SENDER_REPORT and end - place >= 28:
             ntp, sent = int.from_bytes(data[place + 10 : place + 14]), int.from_bytes(data[place + 20 : place + 24])
+            wallclock = int.from_bytes(data[place + 8 : place + 16]) / 2**32 or None
+            timestamp = int.from_bytes(data[place + 16 : place + 20])
             reports += _reports(data, place + 28, end, count)
         elif kind == RECEIVER_REPORT:
             reports += _reports(data, place + 8, end, count)
@@ -111,7 +119,9 @@ def parse_compound(datagram: RtcpDatagram) -> RtcpCompound | None:
         place = end
     if place != len(data) or not first_type:
         return None
-    return RtcpCompound(datagram, first_type, sender, ntp, sent, tuple(reports), tuple(metrics), named, goodbye)
+    return RtcpCompound(
+        datagram, first_type, sender, ntp, sent, wallclock, timestamp, tuple(reports), tuple(metrics), named, goodbye
+    )
 
 
 def _reports(data: bytes, place: int, end: int, count: int) -> list[ReceptionReport]:

@@ -55,7 +55,7 @@ class Loss:
     @property
     def burst_ratio(self) -> float:
         """Mean observed run of losses over the mean run that random loss of this rate gives; at least 1 (ITU-T G.107
-        §3.5).
+        §7.5).
         """
         if not len(self.runs) or not self.expected:
             return 1.0

@@ -183,7 +183,7 @@ def is_for(certificate: Certificate, name: str) -> bool:
     title="The TLS server shows a self-signed certificate",
     severity=Severity.MEDIUM,
     category=Category.ENCRYPTION,
-    rfc="RFC 5922 §7.2",
+    rfc="RFC 5922 §7.1",
     needs=Needs.CAPTURE,
 )
 def tls_self_signed(model: Model, _: Model) -> Iterator[Outcome]:

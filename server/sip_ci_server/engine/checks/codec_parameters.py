@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci_server.engine.checks.registry import Found, Outcome, at_sdp, check
 from sip_ci_server.engine.checks.sdp_answers import NO_ANSWER, has_answer
+from sip_ci_server.engine.checks.sdp_syntax import rtpmap_lines
 from sip_ci_server.engine.format_parameters import Format, formats_of
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Described, Pair, Round
@@ -90,16 +91,17 @@ def codec_g729_annexb(item: Round, model: Model) -> Iterator[Outcome]:
     only=has_answer,
 )
 def codec_amr_mode_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
-    """The answer has AMR with another payload structure than any AMR of the offer, or with modes of which none is in
-    the offered set.
+    """The answer has AMR with another payload structure than any AMR of the offer, or with other modes than those
+    offered, which it has to give back unchanged. Low where both sides have a mode in common.
     """
     del model
     names = ("AMR", "AMR-WB")
     found = [
         *(("octet-align", *one) for one in _disagreement(item, names, lambda one: one.value("octet-align"), _equal)),
-        *(("mode-set", *one) for one in _disagreement(item, names, lambda one: one.value("mode-set"), _overlap)),
+        *(("mode-set", *one) for one in _disagreement(item, names, lambda one: one.value("mode-set"), _same_modes)),
     ]
     for parameter, pair, left, right in found:
+        in_common = parameter == "mode-set" and _overlap(left.value(parameter), right.value(parameter))
         values = left.value(parameter) or "all", right.value(parameter) or "all"
         yield _found(
             pair,
@@ -109,6 +111,7 @@ def codec_amr_mode_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
             f" {parameter}={values[1]}.",
             (parameter, left.name),
             {"parameter": parameter, "codec": left.encoding.name},
+            Severity.LOW if in_common else None,
         )
 
 
@@ -116,10 +119,19 @@ def _equal(one: str, other: str) -> bool:
     return one == other
 
 
+def _same_modes(offered: str, answered: str) -> bool:
+    """Whether the answer gives back the modes of the offer; without any in the offer it may choose."""
+    return not offered or _modes(offered) == _modes(answered)
+
+
+def _modes(value: str) -> set[str]:
+    return {mode.strip() for mode in value.split(",") if mode.strip()}
+
+
 def _overlap(one: str, other: str) -> bool:
     if not one or not other:
         return True
-    return bool({mode.strip() for mode in one.split(",")} & {mode.strip() for mode in other.split(",")})
+    return bool(_modes(one) & _modes(other))
 
 
 @check(
@@ -245,6 +257,35 @@ def codec_fmtp_invalid(item: Described, model: Model) -> Iterator[Outcome]:
                     key=(format_.name, name, value),
                     calls=(item.message.call_id,),
                 )
+
+
+@check(
+    "dtmf-events-unlisted",
+    title="telephone-event is described without the events that are understood",
+    severity=Severity.INFO,
+    category=Category.CODEC,
+    rfc="RFC 4733 §2.5.2.1",
+    absent="the trace holds no session description with telephone-event",
+    only=lambda item: any(media.port and media.telephone_event for media in item.description.media),
+)
+def dtmf_events_unlisted(item: Described, model: Model) -> Iterator[Outcome]:
+    """No fmtp lists the events of telephone-event, as 0-15 does. For information: browsers do without, and peers take
+    the sixteen keys then.
+    """
+    del model
+    for media in item.description.media:
+        if not media.port or not media.telephone_event or any(map(media.fmtp, media.telephone_event)):
+            continue
+        number = media.telephone_event[0]
+        line = next((line for name, line, _ in rtpmap_lines(media) if name == str(number)), media.line)
+        yield Found(
+            (at_sdp(item.message, line, f"no a=fmtp:{number}"),),
+            f"The {item.message.summary} describes telephone-event with payload type {number}, and no a=fmtp says which"
+            " events are understood.",
+            key=("request" if item.message.is_request else "response",),
+            calls=(item.message.call_id,),
+        )
+        return
 
 
 @check(

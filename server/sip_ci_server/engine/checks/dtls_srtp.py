@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
-from sip_ci.trace.sdp import MediaDescription, SessionDescription
+from sip_ci.trace.sdp import MediaDescription, SdpLine, SessionDescription
 from sip_ci_server.engine.checks.registry import Found, Outcome, at_sdp, check
 from sip_ci_server.engine.checks.sdp_answers import NO_ANSWER, has_answer
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Described, Pair, Round
 
+_HASH_BYTES = {"sha-1": 20, "sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-512": 64}
+"""Bytes of the hash functions that fingerprints are made with (RFC 8122 §5)."""
+_DIGITS_OF_A_HASH = 4
+"""Different digits below which a value is no hash: it is masked, or an example."""
 _NO_DTLS = "the trace holds no session description with DTLS"
 
 
@@ -52,6 +56,60 @@ def dtls_fingerprint_missing(item: Described, model: Model) -> Iterator[Outcome]
             key=(media.media,),
             calls=(item.message.call_id,),
         )
+
+
+@check(
+    "dtls-fingerprint-malformed",
+    title="The fingerprint {fault}",
+    severity=Severity.HIGH,
+    category=Category.ENCRYPTION,
+    rfc="RFC 8122 §5",
+    absent=_NO_DTLS,
+    only=lambda item: any(over_dtls(media) for media in item.description.media),
+)
+def dtls_fingerprint_malformed(item: Described, model: Model) -> Iterator[Outcome]:
+    """A fingerprint has not as many bytes as its hash gives, is none of hexadecimal bytes with colons, or is by MD2 or
+    MD5, which are not allowed. Silent where a log masks it, and where another fingerprint of the medium is sound.
+    """
+    del model
+    for media in item.description.media:
+        if not over_dtls(media):
+            continue
+        lines = [line for line in media.attributes if _is_fingerprint(line)]
+        lines = lines or [line for line in media.session_attributes if _is_fingerprint(line)]
+        faults = [(line, _fault_of(line.value.partition(":")[2])) for line in lines]
+        if not faults or any(not fault for _, fault in faults):
+            continue
+        line, fault = faults[0]
+        yield Found(
+            (at_sdp(item.message, line, fault),),
+            f"The {item.message.summary} describes {media.media} over {media.protocol} with a fingerprint that"
+            f" {fault}.",
+            {"fault": fault},
+            key=(fault.split(" instead")[0],),
+            calls=(item.message.call_id,),
+        )
+        return
+
+
+def _is_fingerprint(line: SdpLine) -> bool:
+    return line.value.partition(":")[0].strip().lower() == "fingerprint"
+
+
+def _fault_of(value: str) -> str:
+    """What is wrong with a fingerprint; empty where nothing is, or where it cannot be judged."""
+    fields = value.split()
+    if len(fields) != 2:
+        return "is not a hash function and its value"
+    name, digits = fields[0].lower(), fields[1].upper().split(":")
+    if name in ("md2", "md5"):
+        return f"is by {name.upper()}"
+    expected = _HASH_BYTES.get(name)
+    if expected is None or len(set(fields[1]) - {":"}) < _DIGITS_OF_A_HASH:
+        return ""
+    if any(len(pair) != 2 or set(pair) - set("0123456789ABCDEF") for pair in digits):
+        return "is not written as hexadecimal bytes with colons"
+    return "" if len(digits) == expected else f"has {len(digits)} bytes instead of the {expected} of {name}"
 
 
 @check(

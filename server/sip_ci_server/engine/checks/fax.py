@@ -152,7 +152,7 @@ def _number(media: MediaDescription, name: str) -> int | None:
 )
 def t38_param_drift(item: Round, model: Model) -> Iterator[Outcome]:
     """The answer asks for a higher version or bit rate than was offered, or for another way of rate management
-    (ITU-T T.38 Annex D.2.3).
+    (ITU-T T.38 Annex D).
     """
     del model
     offered, answered = fax_of(item.offer), fax_of(item.answer)

@@ -22,6 +22,7 @@ _NO_ICE = "the trace holds no session description with ICE"
 _UFRAG, _PWD = range(4, 257), range(22, 257)
 """The lengths of the credentials in characters (RFC 8839 §5.4)."""
 _DISCARD_PORT = 9
+_NULL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _PATIENCE = 5.0
 """Seconds after the answer within which connectivity checks begin."""
 _FAILURE = 30.0
@@ -50,6 +51,11 @@ def trickles(description: SessionDescription) -> bool:
     return any("trickle" in value.lower().split() for value in values)
 
 
+def _has_no_destination(media: MediaDescription) -> bool:
+    """Whether a medium says that candidates will be found by checks, or come later (RFC 8839 §4.3.1)."""
+    return media.port == _DISCARD_PORT and media.connection is not None and media.connection.address in _NULL_ADDRESSES
+
+
 def _first(description: SessionDescription, *names: str) -> SdpLine | None:
     for media in description.media:
         for name in names:
@@ -64,15 +70,20 @@ def _first(description: SessionDescription, *names: str) -> SdpLine | None:
     title="ICE is offered without any candidate",
     severity=Severity.HIGH,
     category=Category.NAT,
-    rfc="RFC 8839 §4.2.1",
+    rfc="RFC 8839 §4.2.5",
     absent=_NO_ICE,
     only=_has_ice,
 )
 def ice_no_candidates(item: Described, model: Model) -> Iterator[Outcome]:
-    """A description has credentials of ICE and not one candidate, and does not say that they come later."""
+    """A description has credentials of ICE and not one candidate, and does not say that they come later.
+
+    Port 9 at the null address says that there are none yet, or none at all (RFC 8839 §4.3.1, §4.3.2), and is no fault.
+    """
     del model
     description = item.description
     if any(media.attribute_line("candidate") for media in description.media) or trickles(description):
+        return
+    if all(_has_no_destination(media) for media in description.media if media.port):
         return
     line = _first(description, "ice-ufrag")
     if line is None:
@@ -169,7 +180,7 @@ def ice_pwd_short(item: Described, model: Model) -> Iterator[Outcome]:
                 continue
             yield Found(
                 (at_sdp(item.message, line, f"{len(value)} characters"),),
-                f"The {item.message.summary} has a=<{name}> of {len(value)} characters; {lengths[0]} to {lengths[-1]}"
+                f"The {item.message.summary} has a={name} of {len(value)} characters; {lengths[0]} to {lengths[-1]}"
                 " are allowed.",
                 {"name": name, "length": str(len(value))},
                 key=(name,),
@@ -211,7 +222,7 @@ def ice_candidate_malformed(item: Described, model: Model) -> Iterator[Outcome]:
     title="The address of the media is none of its candidates",
     severity=Severity.MEDIUM,
     category=Category.NAT,
-    rfc="RFC 8839 §3.2.5",
+    rfc="RFC 8839 §4.2.5",
     absent=_NO_ICE,
     only=_has_ice,
 )
@@ -308,7 +319,7 @@ def ice_no_checks(model: Model, _: Model) -> Iterator[Outcome]:
     title="No connectivity check of ICE was answered",
     severity=Severity.CRITICAL,
     category=Category.NAT,
-    rfc="RFC 8445 §7.2.5",
+    rfc="RFC 8445 §7.2.5.2.3",
     confidence=Confidence.LIKELY,
     needs=Needs.CAPTURE | Needs.TIMES,
 )

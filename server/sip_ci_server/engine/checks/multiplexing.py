@@ -102,6 +102,28 @@ def rtcp_mux_answered_unoffered(item: Round, model: Model) -> Iterator[Outcome]:
 
 
 @check(
+    "rtcp-mux-session-level",
+    title="rtcp-mux stands above all media, where nobody looks for it",
+    severity=Severity.LOW,
+    category=Category.CODEC,
+    rfc="RFC 5761 §5.1.1",
+)
+def rtcp_mux_session_level(item: Described, model: Model) -> Iterator[Outcome]:
+    """a=rtcp-mux is an attribute of each medium; at the level of the session it means nothing."""
+    del model
+    lines = (line for line in item.description.session_lines if line.type == "a")
+    line = next((line for line in lines if line.value.strip().lower() == "rtcp-mux"), None)
+    if line is None or any(media.rtcp_mux for media in item.description.media):
+        return
+    yield Found(
+        (at_sdp(item.message, line, "before the first m= line"),),
+        f"The {item.message.summary} has a=rtcp-mux for the session, and none of its media has it.",
+        key=("request" if item.message.is_request else "response",),
+        calls=(item.message.call_id,),
+    )
+
+
+@check(
     "rtcp-mux-payload-type",
     title="Payload type {type} cannot be told from RTCP on the same port",
     severity=Severity.LOW,
@@ -164,7 +186,7 @@ def _bundles(description: SessionDescription) -> list[list[str]]:
     severity=Severity.MEDIUM,
     category=Category.MEDIA,
     rfc="RFC 9143 §7.3",
-    absent=NO_ANSWER,
+    absent="the trace holds no SDP answer that bundles media",
     only=lambda item: item.answer is not None and bool(_bundles(item.answer)),
 )
 def bundle_mismatch(item: Round, model: Model) -> Iterator[Outcome]:

@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.message import SipMessage
+from sip_ci_server.engine.attempts import Attempt
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.dialogs import Leg
-from sip_ci_server.engine.kpis import compute_kpis, post_dial_delay
+from sip_ci_server.engine.kpis import compute_kpis, first_invite, first_register, post_dial_delay
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.reasons import reasons_of
+from sip_ci_server.engine.sequence import seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
 EFFECTIVE_ENOUGH = 98.0
@@ -31,9 +34,9 @@ def kpi_pdd(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The post-dial delay is above 6 s (medium) or 11 s (high): the 95 % values of ITU-T E.721 for local and
     international calls.
     """
-    if any(other.callee == leg.caller for other in model.dialogs.calls.get(leg.call_id, [])):
+    if model.lookups.is_passed_on(leg):
         return
-    yield from _slow(leg, (11.0, 6.0), success=True)
+    yield from _slow(leg, model, (11.0, 6.0), success=True)
 
 
 @check(
@@ -46,13 +49,13 @@ def kpi_pdd(leg: Leg, model: Model) -> Iterator[Outcome]:
 )
 def kpi_srd_failed(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A call that failed without ringing took more than 6 s to fail (RFC 6076 §4.3.2)."""
-    if any(other.callee == leg.caller for other in model.dialogs.calls.get(leg.call_id, [])):
+    if model.lookups.is_passed_on(leg):
         return
-    yield from _slow(leg, (6.0,), success=False)
+    yield from _slow(leg, model, (6.0,), success=False)
 
 
-def _slow(leg: Leg, limits: tuple[float, ...], *, success: bool) -> Iterator[Outcome]:
-    delay = post_dial_delay(leg)
+def _slow(leg: Leg, model: Model, limits: tuple[float, ...], *, success: bool) -> Iterator[Outcome]:
+    delay = post_dial_delay(leg, model)
     indication = next((item for item in leg.invite.responses if (item.status or 0) > 100), None)
     if delay is None or indication is None or ((indication.status or 0) < 300) is not success:
         return
@@ -60,7 +63,7 @@ def _slow(leg: Leg, limits: tuple[float, ...], *, success: bool) -> Iterator[Out
     if seconds <= limits[-1] or (not success and leg.invite.was_cancelled):
         return
     yield Found(
-        (at(leg.invite.request, "the INVITE"), at(indication, f"the first sign, {seconds:.1f} s later")),
+        (at(first_invite(leg, model), "the INVITE"), at(indication, f"the first sign, {seconds:.1f} s later")),
         f"From the INVITE to the {indication.status} {indication.reason} went {seconds:.1f} s; the limit is"
         f" {limits[-1]:g} s.",
         {"seconds": f"{seconds:.1f}"},
@@ -83,7 +86,7 @@ def kpi_sdd(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The final response to a BYE took more than a second (RFC 6076 §4.4, session disconnect delay)."""
     del model
     if transaction.method == "BYE":
-        yield from _slow_response(transaction, 1.0)
+        yield from _slow_response(transaction.request, transaction.final, 1.0)
 
 
 @check(
@@ -94,27 +97,24 @@ def kpi_sdd(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     rfc="RFC 6076 §4.1",
     needs=Needs.TIMES,
     absent="the trace holds no REGISTER",
-    only=lambda transaction: transaction.method == "REGISTER",
+    only=lambda attempt: attempt.first.method == "REGISTER",
 )
-def kpi_rrd(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A successful REGISTER took more than a second to be answered (RFC 6076 §4.1, registration request delay)."""
+def kpi_rrd(attempt: Attempt, model: Model) -> Iterator[Outcome]:
+    """To register took more than a second, challenges included (RFC 6076 §4.1, registration request delay)."""
     del model
-    if transaction.method == "REGISTER" and transaction.success is not None:
-        yield from _slow_response(transaction, 1.0)
+    if attempt.last.success is not None:
+        yield from _slow_response(first_register(attempt), attempt.last.success, 1.0)
 
 
-def _slow_response(transaction: Transaction, limit: float) -> Iterator[Outcome]:
-    final = transaction.final
-    if final is None or final.observation.time is None or transaction.time is None:
-        return
-    seconds = final.observation.time - transaction.time
-    if seconds <= limit:
+def _slow_response(request: SipMessage, final: SipMessage | None, limit: float) -> Iterator[Outcome]:
+    seconds = seconds_between(request, final) if final is not None else None
+    if final is None or seconds is None or seconds <= limit:
         return
     yield Found(
-        (at(transaction.request, "the request"), at(final, f"its final response, {seconds:.1f} s later")),
-        f"{transaction.method} was answered {final.status} after {seconds:.1f} s; the limit is {limit:g} s.",
+        (at(request, "the request"), at(final, f"its final response, {seconds:.1f} s later")),
+        f"{request.method} was answered {final.status} after {seconds:.1f} s; the limit is {limit:g} s.",
         {"seconds": f"{seconds:.1f}"},
-        calls=(transaction.call_id,),
+        calls=(request.call_id,),
     )
 
 

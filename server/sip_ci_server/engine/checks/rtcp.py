@@ -26,6 +26,7 @@ ROUND_TRIP = 0.3
 CLAIMED_MOS = 3.6
 
 _PARSED: WeakKeyDictionary[Model, tuple[list[RtcpCompound], dict[int, list[Reception]], int]] = WeakKeyDictionary()
+_BY_SENDER: WeakKeyDictionary[Model, dict[int, list[RtcpCompound]]] = WeakKeyDictionary()
 
 
 def _rtcp(model: Model) -> tuple[list[RtcpCompound], dict[int, list[Reception]], int]:
@@ -38,6 +39,16 @@ def _rtcp(model: Model) -> tuple[list[RtcpCompound], dict[int, list[Reception]],
             by_ssrc.setdefault(reception.ssrc, []).append(reception)
         parsed = _PARSED[model] = compounds, by_ssrc, len(model.trace.media.rtcp) - len(compounds)
     return parsed
+
+
+def compounds_of(ssrc: int, model: Model) -> list[RtcpCompound]:
+    """The compound packets that the source of an SSRC sent, in order."""
+    by_sender = _BY_SENDER.get(model)
+    if by_sender is None:
+        by_sender = _BY_SENDER[model] = {}
+        for compound in sorted(_rtcp(model)[0], key=lambda item: item.datagram.time_ns):
+            by_sender.setdefault(compound.sender, []).append(compound)
+    return by_sender.get(ssrc, [])
 
 
 def _receptions_of(stream: Stream, model: Model) -> list[Reception]:

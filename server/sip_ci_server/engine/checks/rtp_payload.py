@@ -159,13 +159,13 @@ def rtp_codec_mismatch(stream: Stream, model: Model) -> Iterator[Outcome]:
     title="{hearer} is sent comfort noise, which no SDP lists",
     severity=Severity.LOW,
     category=Category.MEDIA,
-    rfc="RFC 3389 §5",
+    rfc="RFC 3389 §5.1",
     needs=Needs.MEDIA,
     absent="no stream of a call holds comfort noise",
     only=lambda stream: bool(stream.encodings) and (13 in stream.payload_counts or 19 in stream.payload_counts),
 )
 def rtp_cn_not_negotiated(stream: Stream, model: Model) -> Iterator[Outcome]:
-    """Packets of payload type 13, or 19 as before RFC 3389, come though no description lists that (RFC 3389 §5)."""
+    """Packets of payload type 13, or 19 as before RFC 3389, come though no description lists that (RFC 3389 §5.1)."""
     counts = {number: count for number, count in stream.payload_counts.items() if _is_noise(number)}
     if any(session.ambiguous for session in model.owners_of(stream)):
         return

@@ -128,7 +128,7 @@ def rtp_gap(stream: Stream, model: Model) -> Iterator[Outcome]:
     only=lambda stream: stream.loss.lost > 0,
 )
 def rtp_burst_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
-    """Five packets or more in a row are missing, or losses are twice as long as chance gives (ITU-T G.107 §3.5)."""
+    """Five packets or more in a row are missing, or losses are twice as long as chance gives (ITU-T G.107 §7.5)."""
     loss = stream.loss
     bursty = loss.burst_ratio >= 2.0 and loss.lost >= 2 * BURST
     if loss.expected < LONG or not is_audio(stream) or not (loss.longest_run >= BURST or bursty):

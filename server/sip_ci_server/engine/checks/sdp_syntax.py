@@ -9,6 +9,7 @@ from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.payload_types import Encoding
 from sip_ci.trace.sdp import MediaDescription, SdpLine, SessionDescription
 from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, Proof, at_header, at_sdp, check
+from sip_ci_server.engine.checks.sdp_transport import unnumbered_format
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Described
 
@@ -107,8 +108,8 @@ def sdp_duplicate_pt(item: Described, model: Model) -> Iterator[Outcome]:
     rfc="RFC 8866 §5",
 )
 def sdp_mandatory_line(item: Described, model: Model) -> Iterator[Outcome]:
-    """One of v=, o=, s= and t= is missing, v= is not 0, an m= line cannot be read, o= has not its six fields, or lines
-    stand in another order than RFC 8866 §5 gives.
+    """One of v=, o=, s= and t= is missing, v= is not 0, an m= line cannot be read or has formats of RTP that are no
+    numbers, o= has not its six fields, s= stands twice, or lines stand in another order than RFC 8866 §5 gives.
     """
     del model
     description, message = item.description, item.message
@@ -126,6 +127,12 @@ def sdp_mandatory_line(item: Described, model: Model) -> Iterator[Outcome]:
     if unread is not None:
         yield _broken(item, unread, "has an m= line that cannot be read", "media", Severity.MEDIUM)
         return
+    for media in description.media:
+        unnumbered = unnumbered_format(media)
+        if unnumbered is not None:
+            fault = f"lists {unnumbered[:20]} for {media.protocol} instead of a payload type number"
+            yield _broken(item, media.line, fault, "format", Severity.MEDIUM)
+            return
     origin = next(line for line in session if line.type == "o")
     fields = origin.value.split()
     if len(fields) != _ORIGIN_FIELDS:
@@ -133,6 +140,9 @@ def sdp_mandatory_line(item: Described, model: Model) -> Iterator[Outcome]:
         yield _broken(item, origin, fault, "origin", Severity.MEDIUM)
         return
     if message.fidelity is Fidelity.DECODED:
+        return
+    if letters.count("s") > 1:
+        yield _broken(item, session[len(letters) - 1 - letters[::-1].index("s")], "has two s= lines", "s", Severity.LOW)
         return
     last = -1
     for line in session:

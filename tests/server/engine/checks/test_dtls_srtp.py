@@ -40,6 +40,44 @@ def test_the_fingerprint_of_the_session_and_of_a_bundle() -> None:
     assert "dtls-fingerprint-missing" not in ladder.findings()
 
 
+BYTES = [f"{number * 7 % 256:02X}" for number in range(32)]
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("sha-256 " + ":".join(BYTES[:31]), "31 bytes instead of the 32"),
+        ("sha-1 " + ":".join(BYTES), "32 bytes instead of the 20"),
+        ("sha-256 " + "".join(BYTES), "hexadecimal"),
+        ("md5 " + ":".join(BYTES[:16]), "MD5"),
+        ("sha-256", "not a hash function and its value"),
+    ],
+)
+def test_a_fingerprint_that_cannot_be_one(value: str, fault: str) -> None:
+    finding = negotiated(f"a=fingerprint:{value}\r\na=setup:actpass", "").findings()["dtls-fingerprint-malformed"]
+    assert finding.severity is Severity.HIGH
+    assert fault in finding.title
+    assert finding.evidence[0].text == f"a=fingerprint:{value}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "a=fingerprint:sha-256 " + ":".join(BYTES),
+        "a=fingerprint:SHA-256 " + ":".join(BYTES).lower(),
+        "a=fingerprint:sha-1 " + ":".join(BYTES[:20]),
+        "a=fingerprint:sha-256 XX:XX:XX",
+        "a=fingerprint:sha3-256 " + ":".join(BYTES[:10]),
+        "a=fingerprint:md5 " + ":".join(BYTES[:16]) + "\r\na=fingerprint:sha-256 " + ":".join(BYTES),
+    ],
+    ids=["sound", "lower case", "sha-1", "masked", "unknown hash", "another one is sound"],
+)
+def test_fingerprints_that_can_be_used(lines: str) -> None:
+    sound = "a=fingerprint:sha-256 " + ":".join(BYTES)
+    ladder = negotiated(f"{lines}\r\na=setup:actpass", f"{sound}\r\na=setup:active")
+    assert "dtls-fingerprint-malformed" not in ladder.findings()
+
+
 @pytest.mark.parametrize(
     ("offered", "answered", "severity"),
     [

@@ -42,6 +42,11 @@ def test_candidates_that_are_there_or_come_later() -> None:
     assert "ice-no-candidates" not in offered(CREDENTIALS, CANDIDATE.format("192.0.2.10", 40_000)).findings()
     assert "ice-no-candidates" not in offered(CREDENTIALS, "a=ice-options:trickle").findings()
     assert "ice-no-candidates" not in offered("a=sendrecv").findings()
+    nowhere = "m=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n" + CREDENTIALS
+    ladder = Ladder()
+    call = ladder.call()
+    call.respond(call.invite(0.0, offer=sdp(ALICE, media=nowhere)), 488, 0.5)
+    assert "ice-no-candidates" not in ladder.findings()
 
 
 def test_names_of_the_local_network() -> None:
