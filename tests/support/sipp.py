@@ -78,7 +78,7 @@ class Sipp:
             # A caller that gives up just stops, so that a capture shows the fault and not SIPp's clearing up after it.
             command += ["-default_behaviors", "all,-bye"]
         if self.log:
-            command += ["-trace_msg", "-message_file", self.log]
+            command += ["-trace_msg", "-message_file", self.log, "-trace_err", "-error_file", "errors.log"]
         if not self.builtin:
             keys = {
                 "via": f"{bracketed}:{self.port}",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.e2e.faults import registration
+from tests.e2e.faults import crossings, dialogs, registration
 from tests.e2e.live.case import Case
 
-CASES: tuple[Case, ...] = (*registration.CASES,)
+CASES: tuple[Case, ...] = (
+    *registration.CASES,
+    *dialogs.CASES,
+    *crossings.CASES,
+)
