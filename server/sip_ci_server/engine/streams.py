@@ -20,11 +20,16 @@ from sip_ci_server.engine.rtp_statistics import (
     loss_in,
     steps_of,
 )
+from sip_ci_server.engine.telephone_events import EventLog, look_like_events, read_events
 
 MINIMUM_UNANNOUNCED = 20
 """Packets that a stream no SDP announces must have to be taken for RTP."""
 SILENCE = 0.2
 """Seconds without a packet, ended by one with the marker, that separate talkspurts (RFC 3551 §4.1)."""
+DYNAMIC = 96
+"""The first payload type that SDP gives a meaning (RFC 3551 §6)."""
+FEW_EVENTS = 3
+"""Packets below which nothing is taken for telephone events by its form."""
 REGULAR = 0.9
 """Share of equal steps in sequence numbers from which they count as regular."""
 MAXIMUM_STREAMS = STREAMS
@@ -75,7 +80,7 @@ class Stream:
         """Take down what is usually asked for, so that rows on a disk are read once for all of it."""
         if self._group.stored:
             self._group.describe()
-            _ = self._span, self.payload_counts, self.loss, self.is_sample, self.order
+            _ = self._span, self.payload_counts, self.loss, self.is_sample, self.order, self._event_shapes
 
     @cached_property
     def _span(self) -> tuple[int, int]:
@@ -146,6 +151,31 @@ class Stream:
         """The name of the codec, or `PT 111` where nothing says what the payload type means."""
         encoding = self.encoding_of(self.speech_type)
         return encoding.name if encoding else f"PT {self.speech_type}"
+
+    @cached_property
+    def event_types(self) -> tuple[int, ...]:
+        """The payload types of telephone events that occur, by the call's descriptions or, without one, by form."""
+        if not self.encodings:
+            return self._event_shapes
+        return tuple(
+            number
+            for number in self.payload_counts
+            if (encoding := self.encodings.get(number)) is not None and encoding.name.upper() == "TELEPHONE-EVENT"
+        )
+
+    @cached_property
+    def _event_shapes(self) -> tuple[int, ...]:
+        """The dynamic payload types all packets of which look like telephone events."""
+        dynamic = [number for number, count in self.payload_counts.items() if number >= DYNAMIC and count >= FEW_EVENTS]
+        if not dynamic:
+            return ()
+        rows = self.rows
+        return tuple(number for number in dynamic if look_like_events(rows.content[rows.payload_type == number]))
+
+    @cached_property
+    def telephone_events(self) -> EventLog:
+        """The telephone events in it."""
+        return read_events(self.rows, self.event_types) if self.event_types else EventLog()
 
     @cached_property
     def loss(self) -> Loss:

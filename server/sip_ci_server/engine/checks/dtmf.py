@@ -24,7 +24,6 @@ LOW_BITRATE = frozenset({"G729", "G723", "AMR", "AMR-WB", "GSM", "ILBC", "SPEEX"
 TOGETHER = 1.0
 """Seconds between an event and an INFO that stand for one key."""
 _SIGNAL = re.compile(rb"(?i)signal\s*=\s*([0-9A-D*#])")
-_EVENT = "TELEPHONE-EVENT"
 
 
 def _is_dtmf_info(transaction: Transaction) -> bool:
@@ -151,7 +150,7 @@ def dtmf_inband_lowbitrate(leg: Leg, model: Model) -> Iterator[Outcome]:
     only=lambda item: item.answer is not None,
 )
 def dtmf_clock_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
-    """The codec of the answer has a clock rate at which no telephone-event is answered (RFC 4733 §2.1, RFC 7160 §4.1).
+    """The codec of the answer has a clock rate at which no telephone-event is answered (RFC 4733 §2.1).
 
     Low: many agents offer events at 8000 Hz alone and take them beside Opus.
     """
@@ -173,15 +172,6 @@ def dtmf_clock_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
         )
 
 
-def _event_types(stream: Stream) -> list[int]:
-    """The payload types of a stream that its call's descriptions take for telephone events, and that occur."""
-    return [
-        number
-        for number in stream.payload_counts
-        if (encoding := stream.encodings.get(number)) is not None and encoding.name.upper() == _EVENT
-    ]
-
-
 @check(
     "dtmf-pt-mismatch",
     title="Digits go to {hearer} as payload type {number}, which that side did not give to events",
@@ -190,7 +180,7 @@ def _event_types(stream: Stream) -> list[int]:
     rfc="RFC 3264 §5.1",
     needs=Needs.MEDIA,
     absent="no stream of a call holds telephone events",
-    only=lambda stream: bool(stream.encodings) and bool(_event_types(stream)),
+    only=lambda stream: bool(stream.encodings) and bool(stream.event_types),
 )
 def dtmf_pt_mismatch(stream: Stream, model: Model) -> Iterator[Outcome]:
     """Events have the payload type of the sender's description, and the receiver's gives another number to events (RFC
@@ -202,11 +192,11 @@ def dtmf_pt_mismatch(stream: Stream, model: Model) -> Iterator[Outcome]:
         if session.ambiguous or toward_caller is None:
             return
         wanted = _wanted_types(session, model, toward_caller)
-        if not wanted or any(number in wanted for number in _event_types(stream)):
+        if not wanted or any(number in wanted for number in stream.event_types):
             return
     if not owners:
         return
-    number = _event_types(stream)[0]
+    number = stream.event_types[0]
     rows = stream.rows
     place = int(np.argmax(rows.payload_type == number))
     hearer = hearer_of(stream, model)
@@ -243,14 +233,14 @@ def _wanted_types(session: MediaSession, model: Model, of_caller: bool) -> set[i
     title="{count} digits went both as events and in INFO",
     severity=Severity.MEDIUM,
     category=Category.MEDIA,
-    rfc="RFC 4733 §1",
+    rfc="RFC 4733 §1.4",
     confidence=Confidence.LIKELY,
     needs=Needs.MEDIA | Needs.TIMES,
     absent="no call has digits in INFO",
     only=lambda session: any(_is_dtmf_info(item) for item in session.leg.transactions),
 )
 def dtmf_duplicate_method(session: MediaSession, model: Model) -> Iterator[Outcome]:
-    """Two or more INFO requests with a digit fall within a second of telephone events of the same side (RFC 4733 §1):
+    """Two or more INFO requests with a digit fall within a second of telephone events of the same side (RFC 4733 §1.4):
     the far end counts the key twice.
     """
     del model
@@ -274,7 +264,7 @@ def dtmf_duplicate_method(session: MediaSession, model: Model) -> Iterator[Outco
         if len(both) < 2:
             continue
         first, nearest = both[0]
-        stream = max(streams, key=lambda item: sum(item.payload_counts[number] for number in _event_types(item)))
+        stream = max(streams, key=lambda item: sum(item.payload_counts[number] for number in item.event_types))
         yield Found(
             (at(first.request, "the digit in INFO"), shown(stream, "the events", time=nearest)),
             f"{len(both)} of {len(infos)} digits in INFO have telephone events of the same side within"
@@ -291,7 +281,7 @@ def _key_of(message: SipMessage) -> str:
 
 def _beginnings(stream: Stream) -> list[float]:
     """When each telephone event of a stream began: all packets of one have the same timestamp (RFC 4733 §2.4.1)."""
-    types = _event_types(stream)
+    types = stream.event_types
     if not types:
         return []
     rows = stream.rows

@@ -39,7 +39,7 @@ def rtp_contents(
     events = np.flatnonzero((length == EVENT_BYTES) & captured)
     if len(events):
         words = gather(buffer, payload[events], _FOUR)["value"]
-        # Codes that far up are assigned to no event (RFC 4733 §7.1); the numbers mean something else here.
+        # Codes from 206 on are assigned to no event (RFC 4733 §7); the numbers mean something else here.
         found[events] = np.where(words < CONTENT_SILENCE, words, CONTENT_OTHER)
     quiet = np.flatnonzero(_SILENT[payload_type, first] & (length >= _SHORTEST_SILENCE) & captured)
     if len(quiet):
