@@ -186,6 +186,14 @@ def test_a_capture_that_misses_what_one_host_sends_shows_nothing_new(path: Path)
         assert _unexplained(path, metamorphic.without_host(capture, host).to_pcap()) == set(), host
 
 
+@every_file
+def test_the_same_messages_over_tcp_show_nothing_new(path: Path) -> None:
+    told = metamorphic.over_tcp(_trace(path))
+    if told is None:
+        pytest.skip("not SIP over UDP alone")
+    assert _unexplained(path, told) == set()
+
+
 # -- In another container ---------------------------------------------------------------------------
 
 

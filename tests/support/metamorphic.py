@@ -21,7 +21,7 @@ from sip_ci.convert.forms import Form
 from sip_ci.findings import Category
 from sip_ci.service.wire import AnalysisContext
 from sip_ci.trace.message import SipMessage
-from sip_ci.trace.observation import Endpoint
+from sip_ci.trace.observation import Endpoint, Fidelity, Transport
 from sip_ci.trace.trace import Trace
 from sip_ci_server.engine.analysis import analyze
 
@@ -30,6 +30,7 @@ HOUR = 3600
 _VLAN = (0x8100, 100)
 _UDP = 17
 _COOKIE = b"z9hG4bK"
+_UDP_WORD = re.compile(rb"(?i)(SIP/2\.0/|;transport=)(udp)")
 _TOKEN = re.compile(
     rb"(?i)(?:^|[\r\n;])(?:call-id[ \t]*:|i[ \t]*:|[ \t]*tag=|[ \t]*branch=z9hG4bK)[ \t]*([^\s;,>\"]{6,})"
 )
@@ -180,6 +181,42 @@ def as_pcap(trace: Trace) -> bytes:
 def as_transcript(trace: Trace) -> bytes:
     """The trace as `sip-ci convert` writes a transcript of it."""
     return converted(trace, Form.SIP)[0]
+
+
+def over_tcp(trace: Trace) -> bytes | None:
+    """A capture of the same messages over TCP, each sent once; None where they are not UDP to begin with, or where a
+    stream could not carry them.
+    """
+    if not trace.messages or not all(
+        message.observation.transport is Transport.UDP and _fits_stream(message) for message in trace.messages
+    ):
+        return None
+    sent: set[tuple[bytes, Endpoint | None, Endpoint | None]] = set()
+    messages: list[SipMessage] = []
+    for message in trace.messages:
+        seen = message.observation
+        same = (message.raw, seen.source, seen.destination)
+        if same in sent:
+            continue
+        sent.add(same)
+        messages.append(
+            SipMessage(
+                _UDP_WORD.sub(lambda found: found[1] + (b"TCP" if found[2].isupper() else b"tcp"), message.raw),
+                replace(seen, transport=Transport.TCP, fragments=1),
+                message.fidelity,
+                len(messages),
+            )
+        )
+    return as_pcap(replace(trace, messages=tuple(messages), media=trace.media.select(slice(0))))
+
+
+def _fits_stream(message: SipMessage) -> bool:
+    """Whether a stream can carry the message: it is between two hosts, and Content-Length says where it ends."""
+    seen = message.observation
+    if message.fidelity is not Fidelity.EXACT:
+        return False
+    is_whole = message.content_length == len(message.raw) - message.body_start
+    return is_whole and seen.source is not None and seen.destination is not None and seen.source != seen.destination
 
 
 # -- As frames --------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ SCANNERS = (
 
 
 def attempts_by_host(model: Model) -> dict[str, list[Attempt]]:
-    """The attempts outside dialogs by the host that sent them; those that a proxy of the trace passed on are left"
-    " out."""
+    """The attempts outside dialogs by the host that sent them; those that a proxy of the trace passed on are left
+    out."""
     found: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in model.attempts:
         first = attempt.first
@@ -47,8 +47,8 @@ def is_guess(transaction: Transaction) -> bool:
 
 
 def crowded(items: Iterable[Attempt], seconds: float, count: int, what: Callable[[Attempt], str]) -> list[Attempt]:
-    """The attempts of the first window of so many seconds that holds `count` different values; empty where none"
-    " does."""
+    """The attempts of the first window of so many seconds that holds `count` different values; empty where none
+    does."""
     window: deque[Attempt] = deque()
     values: dict[str, int] = {}
     for item in items:

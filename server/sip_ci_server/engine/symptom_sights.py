@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sip_ci.trace.session_description import Direction
+from sip_ci.wording import plural
 from sip_ci_server.engine.attempts import Attempt, credentials_of
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.journeys import Alteration
@@ -49,10 +50,6 @@ def _answered(model: Model) -> list[Leg]:
     return [leg for leg in model.legs if leg.answer is not None]
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
 def _media(model: Model) -> Seen:
     if not model.seen.media_visible:
         return Seen(hidden=model.seen.media_reason)
@@ -63,7 +60,7 @@ def _media(model: Model) -> Seen:
     both = [session for session in clear if _flows(session)]
     if not both:
         return Seen(hidden="no call lasts long enough, or its RTP cannot be told from that of others")
-    return Seen(well=f"RTP flows in both directions in {len(both)} of {_plural(len(talks), 'answered call')}")
+    return Seen(well=f"RTP flows in both directions in {len(both)} of {plural(len(talks), 'answered call')}")
 
 
 def _flows(session: MediaSession) -> bool:
@@ -77,7 +74,7 @@ def _quality(model: Model) -> Seen:
         return Seen(hidden="the trace holds no RTP stream")
     worst = max(model.streams, key=lambda stream: stream.loss.percent)
     return Seen(
-        well=f"{_plural(len(model.streams), 'stream')}, of which the worst loses {worst.loss.percent:.1f} % of its"
+        well=f"{plural(len(model.streams), 'stream')}, of which the worst loses {worst.loss.percent:.1f} % of its"
         " packets"
     )
 
@@ -106,7 +103,7 @@ def _endings(model: Model) -> Seen:
     if not talks:
         return Seen(hidden="no answered call ends within the trace")
     return Seen(
-        well=f"{_plural(len(talks), 'answered call')} ended with BYE after {min(talks):.1f} to {max(talks):.1f} s, and"
+        well=f"{plural(len(talks), 'answered call')} ended with BYE after {min(talks):.1f} to {max(talks):.1f} s, and"
         " nothing says that a fault ended one"
     )
 
@@ -127,7 +124,7 @@ def _registrations(model: Model) -> Seen:
     done = [item for item in model.registrations if item.transactions[-1].success is not None]
     if not done:
         return Seen(hidden="no REGISTER of the trace has a final response that tells")
-    return Seen(well=f"{len(done)} of {_plural(len(model.registrations), 'registration')} ended with a 2xx")
+    return Seen(well=f"{len(done)} of {plural(len(model.registrations), 'registration')} ended with a 2xx")
 
 
 def _challenges(model: Model) -> Seen:
@@ -139,14 +136,14 @@ def _challenges(model: Model) -> Seen:
         final = refused[0].last.final
         assert final is not None
         return Seen(
-            wrong=f"{len(refused)} of {_plural(len(challenged), 'challenge')} ended with credentials that were refused,"
+            wrong=f"{len(refused)} of {plural(len(challenged), 'challenge')} ended with credentials that were refused,"
             f" the first with {final.status} {final.reason}"
         )
     met = [item for item in challenged if item.last.success is not None]
     if not met:
         return Seen(hidden="what became of the credentials is not in the trace")
     return Seen(
-        well=f"{len(met)} of {_plural(len(challenged), 'challenge')} were met with credentials that were accepted"
+        well=f"{len(met)} of {plural(len(challenged), 'challenge')} were met with credentials that were accepted"
     )
 
 
@@ -163,14 +160,14 @@ def _ringing(model: Model) -> Seen:
     if silent:
         first = silent[0]
         return Seen(
-            wrong=f"{_plural(len(silent), 'call')} got neither 180 nor 183 in the {_wait(first):.1f} s before the"
+            wrong=f"{plural(len(silent), 'call')} got neither 180 nor 183 in the {_wait(first):.1f} s before the"
             f" answer (Call-ID {first.call_id})"
         )
     rung = [leg for leg in model.legs if any(item.status in (180, 183) for item in leg.invite.provisionals)]
     if not rung:
         return Seen(hidden="every call ended before anything could ring")
     return Seen(
-        well=f"{_plural(len(rung), 'call')} got 180 or 183; what the caller's phone makes of it is not in the trace"
+        well=f"{plural(len(rung), 'call')} got 180 or 183; what the caller's phone makes of it is not in the trace"
     )
 
 
@@ -197,10 +194,10 @@ def _early_media(model: Model) -> Seen:
     if len(heard) < len(early):
         silent = next(leg for leg in early if leg not in heard)
         return Seen(
-            wrong=f"{len(early) - len(heard)} of {_plural(len(early), 'call')} with early media got no RTP before the"
+            wrong=f"{len(early) - len(heard)} of {plural(len(early), 'call')} with early media got no RTP before the"
             f" answer (Call-ID {silent.call_id})"
         )
-    return Seen(well=f"RTP comes to the caller before the answer in {_plural(len(heard), 'call')}")
+    return Seen(well=f"RTP comes to the caller before the answer in {plural(len(heard), 'call')}")
 
 
 def _heard_early(leg: Leg, model: Model) -> bool:
@@ -228,7 +225,7 @@ def _transfers(model: Model) -> Seen:
         return Seen(wrong=told)
     if not any(item.success for item in refers) and not any(leg.answer for leg in replacing):
         return Seen(hidden="how the transfer ended is not in the trace")
-    return Seen(well=f"{_plural(len(refers) or len(replacing), 'transfer')} accepted, and no report of a failure")
+    return Seen(well=f"{plural(len(refers) or len(replacing), 'transfer')} accepted, and no report of a failure")
 
 
 def _failed_target(model: Model) -> str:
@@ -258,7 +255,7 @@ def _holds(model: Model) -> Seen:
     refused = [item for item in held if item.rejected is not None and item.rejected.status not in (401, 407, 491)]
     if refused and refused[0].rejected is not None:
         return Seen(wrong=f"a hold was refused with {refused[0].rejected.status} {refused[0].rejected.reason}")
-    return Seen(well=f"{_plural(len(held), 'hold')} accepted")
+    return Seen(well=f"{plural(len(held), 'hold')} accepted")
 
 
 def _dtmf(model: Model) -> Seen:
@@ -275,7 +272,7 @@ def _dtmf(model: Model) -> Seen:
         bad = next((item for item in infos if item.final is not None and (item.final.status or 0) >= 300), None)
         if bad is not None and bad.final is not None:
             return Seen(wrong=f"an INFO with a digit was answered {bad.final.status} {bad.final.reason}")
-        return Seen(well=f"{_plural(len(infos), 'digit')} sent in INFO, all accepted")
+        return Seen(well=f"{plural(len(infos), 'digit')} sent in INFO, all accepted")
     if agreed and not answered:
         return Seen(
             wrong="telephone-event is offered and no answer takes it, so digits can only go in the voice itself"
@@ -290,7 +287,7 @@ def _dtmf(model: Model) -> Seen:
     )  # fmt: skip
     if not events:
         return Seen(hidden="telephone-event is agreed on and nobody presses a key in the trace")
-    return Seen(well=f"{_plural(events, 'packet')} of telephone-event went the way that was agreed on")
+    return Seen(well=f"{plural(events, 'packet')} of telephone-event went the way that was agreed on")
 
 
 def _fax(model: Model) -> Seen:
@@ -300,7 +297,7 @@ def _fax(model: Model) -> Seen:
     refused = next((item.rejected for item in rounds if item.rejected is not None), None)
     if refused is not None and refused.status not in (401, 407, 491):
         return Seen(wrong=f"the change to T.38 was refused with {refused.status} {refused.reason}")
-    return Seen(well=f"{_plural(len(rounds), 'offer')} of T.38, none refused")
+    return Seen(well=f"{plural(len(rounds), 'offer')} of T.38, none refused")
 
 
 def _webrtc(model: Model) -> Seen:
@@ -319,7 +316,7 @@ def _tls(model: Model) -> Seen:
     facts = model.trace.facts
     if not facts.tls and not facts.tls_connections:
         return Seen(hidden="the trace holds no TLS connection")
-    return Seen(well=f"{_plural(max(len(facts.tls), len(facts.tls_connections)), 'TLS connection')}, none with a fault")
+    return Seen(well=f"{plural(max(len(facts.tls), len(facts.tls_connections)), 'TLS connection')}, none with a fault")
 
 
 def _codecs(model: Model) -> Seen:
@@ -361,7 +358,7 @@ def _identities(alteration: Alteration) -> tuple[str, str]:
 def _load(model: Model) -> Seen:
     kpis = compute_kpis(model)
     if kpis.attempts < LOAD:
-        return Seen(hidden=f"the trace holds only {_plural(kpis.attempts, 'call')}; load begins with {LOAD}")
+        return Seen(hidden=f"the trace holds only {plural(kpis.attempts, 'call')}; load begins with {LOAD}")
     share = kpis.ineffective / kpis.attempts
     told = f"{kpis.ineffective:,} of {kpis.attempts:,} calls failed in the network (408, 500, 503, 504 or no answer)"
     return Seen(wrong=told) if share >= FAILING else Seen(well=told)

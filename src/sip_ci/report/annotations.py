@@ -12,8 +12,9 @@ from collections import Counter, defaultdict
 from sip_ci.catalogue import UNNAMED_CHECK
 from sip_ci.findings import JudgedFinding, Severity
 from sip_ci.report.interface import AnnotationStyle, ReportData, ReportOptions, faults, is_shown
-from sip_ci.report.plain import in_trace, one_line, place, plural, seen_at, shortened, shown_at
+from sip_ci.report.plain import in_trace, one_line, place, seen_at, shortened, shown_at
 from sip_ci.trace.printable import printable
+from sip_ci.wording import plural
 
 MAXIMUM_PER_KIND = 10
 """Annotations of one kind that GitHub shows from one step."""

@@ -20,9 +20,10 @@ from sip_ci.catalogue import UNNAMED_CHECK, CheckInfo, describe
 from sip_ci.findings import JudgedFinding
 from sip_ci.report.interface import JunitFamily, ReportData, ReportOptions, bears_out, faults, is_shown, worst_first
 from sip_ci.report.ladder import draw, excerpt
-from sip_ci.report.plain import effect_line, extent, lines_of, one_line, plural, position, seen_at, shown_at
+from sip_ci.report.plain import effect_line, extent, lines_of, one_line, position, seen_at, shown_at
 from sip_ci.results import InputResult
 from sip_ci.trace.printable import printable
+from sip_ci.wording import plural
 
 READABLE = "input-readable"
 """The test case that fails where an input cannot be analysed."""

@@ -24,7 +24,6 @@ from sip_ci.report.plain import (
     not_checked_groups,
     one_line,
     path,
-    plural,
     position,
     seen_at,
     shown_at,
@@ -32,6 +31,7 @@ from sip_ci.report.plain import (
 )
 from sip_ci.report.quality_table import ROWS, call_header, call_rows, stream_header, stream_rows
 from sip_ci.results import CallLadder, IssueAnswer, LadderStep
+from sip_ci.wording import plural
 
 BUDGET_BYTES = 900 * 1000
 """The longest report, in bytes of UTF-8."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from sip_ci.findings import Conclusion, Evidence, Finding, JudgedFinding, Location, Severity, Verdict
 from sip_ci.results import InputResult, IssueAnswer
 from sip_ci.trace.printable import printable
+from sip_ci.wording import plural
 
 _LONGEST_TEXT = 20_000
 _LONGEST_PATH = 300
@@ -81,11 +82,6 @@ def sentence(text: str) -> str:
 def capitalised(text: str) -> str:
     """Return the text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Return the count with the noun in its right form: `1 call`, `2 calls`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def place(location: Location) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sip_ci.report.plain import one_line, plural
+from sip_ci.report.plain import one_line
 from sip_ci.report.terminal import cells
 from sip_ci.results import CallMeasurement, InputResult, StreamMeasurement
+from sip_ci.wording import plural
 
 ROWS = 8
 """Calls, and streams, that a table shows of one input."""

@@ -19,13 +19,13 @@ from sip_ci.report.plain import (
     in_trace,
     not_checked_groups,
     one_line,
-    plural,
     position,
     shortened,
 )
 from sip_ci.report.sarif_json import serialise
 from sip_ci.report.sarif_rules import LEVELS, rule
 from sip_ci.report.sarif_text import message_text, uri_of
+from sip_ci.wording import plural
 
 MAXIMUM_RESULTS = 10_000
 """Results in one file; GitHub refuses more than 25,000 and shows 5,000."""

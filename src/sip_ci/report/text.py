@@ -19,7 +19,6 @@ from sip_ci.report.plain import (
     not_checked_groups,
     one_line,
     path,
-    plural,
     position,
     seen_at,
     shown_at,
@@ -29,6 +28,7 @@ from sip_ci.report.plain import (
 from sip_ci.report.quality_table import quality_lines
 from sip_ci.report.terminal import SEVERITY_STYLES, Painter, Style, cells
 from sip_ci.results import CallLadder
+from sip_ci.wording import plural
 
 _INDENT = "  "
 _NARROWEST = 60

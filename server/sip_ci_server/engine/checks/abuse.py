@@ -83,8 +83,8 @@ def sec_toll_fraud(model: Model, _: Model) -> Iterator[Outcome]:
     needs=Needs.ADDRESSES,
 )
 def sec_open_relay(model: Model, _: Model) -> Iterator[Outcome]:
-    """A host that scans or tries passwords calls a telephone number without credentials, and it rings or is"
-    " answered."""
+    """A host that scans or tries passwords calls a telephone number without credentials, and it rings or is
+    answered."""
     if not model.legs:
         yield NotCheckable(_ABSENT)
         return

@@ -190,8 +190,8 @@ def sec_unauth_bye(leg: Leg, model: Model) -> Iterator[Outcome]:
 
 
 def _parties(leg: Leg, model: Model) -> tuple[set[str], bool]:
-    """The hosts of a call, from addresses, contacts, routes and Vias of its INVITE and answer; whether some are"
-    " names."""
+    """The hosts of a call, from addresses, contacts, routes and Vias of its INVITE and answer; whether some are
+    names."""
     known: set[str] = set()
     named = False
     for other in model.dialogs.calls.get(leg.call_id, []):

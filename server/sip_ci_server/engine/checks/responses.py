@@ -10,6 +10,7 @@ from sip_ci.trace.trace import IcmpError
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.observability import T1, TIMER_B
+from sip_ci_server.engine.suspects import scanner_name
 from sip_ci_server.engine.transactions import Transaction
 
 SILENCE = 4.0
@@ -54,7 +55,8 @@ def bye_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
 
 
 def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    if transaction.responses or transaction.time is None:
+    # Not to answer those who search for open servers is what the operator wants.
+    if transaction.responses or transaction.time is None or scanner_name(transaction):
         return
     sends, seen = len(transaction.requests), model.seen
     asked_again = sends >= 3 and seen.retransmits(transaction.transport) and _spaced(transaction.requests)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.wording import plural
 from sip_ci_server.engine.attempts import Attempt, credentials_of
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, check
 from sip_ci_server.engine.exposure import exposure_severity, is_from_test_tool, load_severity, lowest_of
@@ -58,9 +59,8 @@ def sec_scanner(model: Model, _: Model) -> Iterator[Outcome]:
                 at(first.request, f"names {name}"),
                 *([at(first.responses[0], "and is answered")] if first.responses else []),
             ),
-            f"{len(items)} requests from {first.source or 'outside'} name {name} as their tool; {len(answered)} of"
-            f" them were"
-            " answered.",
+            f"{plural(len(items), 'request')} from {first.source or 'outside'} named {name} as the tool,"
+            f" {len(answered)} of them answered.",
             {"tool": name, "target": str(first.destination or first.request.request_uri.host)},
             key=(name,),
             calls=tuple(dict.fromkeys(item.call_id for item in items)),

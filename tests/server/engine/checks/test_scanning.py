@@ -45,6 +45,7 @@ def test_a_scan_that_nobody_answers_is_the_noise_of_the_internet() -> None:
     ladder.call(*PUBLIC).request("OPTIONS", 0.0, "User-Agent: friendly-scanner", inside=False)
 
     assert severity(ladder.end(60.0), "sec-scanner") is Severity.LOW
+    assert "txn-no-response" not in ladder.findings()
 
 
 # -- sec-enumeration ------------------------------------------------------------------------------------------------
