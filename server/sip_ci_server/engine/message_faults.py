@@ -1,8 +1,9 @@
 """What single messages of a trace break, as instances of the checks whose ids begin with `msg-`: one pass over the
 messages.
 
-Only messages whose bytes are those of the wire are judged, and of each sender only the first ones of a kind: what a
-program writes wrong it writes wrong again.
+Messages whose bytes are those of the wire are judged, and of each sender only the first ones of a kind: what a program
+writes wrong it writes wrong again. Logs lose line ends, and some write messages as they like to: there only what was
+refused or ignored is judged, because then the other side saw the fault, too.
 """
 
 from __future__ import annotations
@@ -17,18 +18,24 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci_server.engine.header_rules import Violation, violations_of
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.sequence import seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
 SILENCE = 4.0
 """Seconds without an answer after which silence is worth a word (policy F1)."""
+ROUND_TRIP = 0.3
+"""Seconds for which a response may still have been under way when its ACK was sent."""
 JUDGED = 300
 """Messages of one sender with one method and status that are judged."""
 JUDGED_OF_MANY = 40
 """The same in a trace of more than `MANY` messages: a load test."""
 MANY = 5_000
 _AGENT_LENGTH = 40
-_MALFORMED = frozenset({400, 414, 416, 482, 505, 513})
+_MALFORMED = frozenset({400, 414, 416, 482, 501, 505, 513})
 """Responses of an element that does not understand a request as it is written."""
+_JUDGED_FIDELITIES = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
+_LOST_BY_CHANCE = 2
+"""Repetitions of a response after its ACK that lost packets explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +100,27 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
         for transaction in model.transactions
         for message in (*transaction.requests, *transaction.responses)
     }
+    owner_of_ack = {
+        id(ack): transaction for transaction in model.transactions for ack in transaction.acks if transaction.finals
+    }
     faults: dict[str, list[MessageFault]] = {}
     judged: dict[tuple[object, ...], int] = {}
     limit = JUDGED if model.messages_total <= MANY else JUDGED_OF_MANY
     reported: set[tuple[str, str, str, str]] = set()
     for message in model.messages:
-        if message.fidelity is not Fidelity.EXACT or message.call_id in model.twins.folded:
+        if message.fidelity not in _JUDGED_FIDELITIES or message.call_id in model.twins.folded:
             continue
         kind = (model.nodes.source(message), message.method, message.status)
         judged[kind] = judged.get(kind, 0) + 1
         if judged[kind] > limit:
             continue
         agent = agent_of(message)
-        owner = owners.get(id(message))
+        if message.method == "ACK":
+            accepted = not _is_ignored_ack(message, owner_of_ack.get(id(message)))
+        else:
+            accepted = _accepted(message, owners.get(id(message)), model)
+        if accepted and message.fidelity is not Fidelity.EXACT:
+            continue
         for check, violation in _violations(message):
             place = (check, violation.topic, agent, message.call_id)
             if place in reported:
@@ -114,7 +129,7 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
             faults.setdefault(check, []).append(
                 MessageFault(
                     message, violation.offset, violation.explanation, violation.topic, agent,
-                    _accepted(message, owner, model), violation.severity,
+                    accepted, violation.severity,
                 )
             )  # fmt: skip
     return faults
@@ -191,7 +206,7 @@ def _accepted(message: SipMessage, owner: Transaction | None, model: Model) -> b
     Silence speaks against it only where the trace would show the answer.
     """
     if owner is None:
-        return message.method == "ACK" or message.is_response
+        return message.is_response
     if message.is_response:
         wants_ack = owner.method == "INVITE" and (message.status or 0) >= 200
         return not wants_ack or bool(owner.acks) or not silent_after(message, model)
@@ -200,6 +215,14 @@ def _accepted(message: SipMessage, owner: Transaction | None, model: Model) -> b
         unanswered = not owner.provisionals and model.seen.sees_reverse(message)
         return not (unanswered and silent_after(message, model))
     return final.status not in _MALFORMED
+
+
+def _is_ignored_ack(ack: SipMessage, owner: Transaction | None) -> bool:
+    """Whether the response that an ACK is for was sent again and again after it."""
+    if owner is None:
+        return False
+    same = (one for one in owner.finals if one.to.tag == ack.to.tag)
+    return sum((seconds_between(ack, one) or 0.0) > ROUND_TRIP for one in same) > _LOST_BY_CHANCE
 
 
 def silent_after(message: SipMessage, model: Model) -> bool:

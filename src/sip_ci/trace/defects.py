@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ _MANDATORY = ("via", "from", "to", "call-id", "cseq")
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 _ADDRESS_LISTS = ("contact", "route", "record-route")
 _LARGEST_SCALAR = 2**32 - 1
+_BODY_LINE = re.compile(rb"[a-z]=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,24 @@ def _request_line_defects(message: SipMessage) -> Iterator[Defect]:
     before = stripped[:version].rstrip(b" \t")
     start = len(before) - len(before[len(message.method) :].lstrip(b" \t"))
     end = len(before)
+    if len(stripped) < len(line) and _keeps_blanks(message):
+        explanation = "Blanks follow the request line"
+        yield Defect(DefectRule.START_LINE_TRAILING_SPACE, len(stripped), len(line), explanation, True)
     if message.fidelity is Fidelity.EXACT:
-        if len(stripped) < len(line):
-            explanation = "Blanks follow the request line"
-            yield Defect(DefectRule.START_LINE_TRAILING_SPACE, len(stripped), len(line), explanation, True)
         if line[len(message.method) : start] != b" " or line[end:version] != b" ":
             explanation = "One space separates the parts of a request line"
             yield Defect(DefectRule.START_LINE_SPACING, 0, len(stripped), explanation, True)
     for fault in _request_uri_faults(message):
         if fault.rule is not DefectRule.REQUEST_URI_WHITE_SPACE or message.fidelity is Fidelity.EXACT:
             yield Defect(fault.rule, start, end, fault.explanation, fault.invalid)
+
+
+def _keeps_blanks(message: SipMessage) -> bool:
+    """Whether a blank at the end of the start line was on the wire: a log that adds blanks adds them to every line."""
+    if message.fidelity is not Fidelity.LINE_ENDINGS_LOST:
+        return message.fidelity is Fidelity.EXACT
+    head = message.raw[len(message.start_line_bytes) : message.body_start]
+    return b" \n" not in head and b" \r\n" not in head
 
 
 def _request_uri_faults(message: SipMessage) -> list[Fault]:
@@ -153,7 +163,12 @@ def _repeated_headers(message: SipMessage) -> Iterator[Defect]:
 def _header_defects(message: SipMessage, header: Header) -> Iterator[Defect]:
     if not header.name:
         if header.value_start >= header.end or header.written:
-            explanation = "A header line has a name and a colon"
+            is_body = _BODY_LINE.match(message.raw, header.start) is not None
+            explanation = (
+                "A line of a session description stands among the headers, before the empty line that ends them"
+                if is_body
+                else "A header line has a name and a colon"
+            )
             yield Defect(DefectRule.HEADER_WITHOUT_COLON, header.start, header.end, explanation, True)
         return
     check = _CHECKS.get(header.name)
@@ -203,6 +218,7 @@ _CHECKS: dict[str, Callable[[str], Iterable[Fault]]] = {
     "from": name_addr_faults,
     "to": name_addr_faults,
     "call-id": _call_id_faults,
+    "refer-to": name_addr_faults,
     "max-forwards": _max_forwards_faults,
     "expires": _scalar_faults,
     "retry-after": _retry_after_faults,

@@ -10,6 +10,8 @@ from sip_ci.trace.digits import parse_digits
 from sip_ci.trace.uri import parse_uri, split_outside_quotes
 
 _WORD_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
+_DELIMITERS = '<>"'
+"""What a URI never holds as itself (RFC 3261 §25.1)."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 _DATE = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} "
@@ -95,6 +97,8 @@ def uri_faults(text: str) -> list[Fault]:
     """What is wrong with a URI that stands alone, as between angle brackets."""
     if (text.strip() and len(text.split()) != 1) or text != text.strip():
         return [Fault(DefectRule.URI_WHITE_SPACE, "White space stands inside the URI")]
+    if any(mark in text for mark in _DELIMITERS):
+        return [Fault(DefectRule.URI, "An angle bracket or a quotation mark stands inside the URI")]
     scheme, colon, _ = text.partition(":")
     if not colon or not _SCHEME.match(scheme):
         return [Fault(DefectRule.URI, "There is no URI with a scheme")]

@@ -8,14 +8,13 @@ from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
+from sip_ci_server.engine.message_faults import ROUND_TRIP
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import name_of, phrase_of, seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
 LATE = 0.5
 VERY_LATE = 2.0
-ROUND_TRIP = 0.3
-"""Seconds for which a 2xx may still have been under way when its ACK was sent."""
 
 
 def _answered(leg: Leg) -> bool:

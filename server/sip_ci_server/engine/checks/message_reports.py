@@ -15,7 +15,7 @@ from sip_ci_server.engine.sequence import name_of
 def report(check: str, model: Model) -> Iterator[Outcome]:
     """The findings of one check of single messages; low where the receiver understood the message all the same.
 
-    A log shows messages as it likes to, so there nothing is judged.
+    A log shows messages as it likes to, so there only what was refused or ignored is judged.
     """
     found = message_faults(model).get(check, ())
     if not found and not any(message.fidelity is Fidelity.EXACT for message in model.messages):

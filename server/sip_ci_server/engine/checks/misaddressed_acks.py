@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
-from sip_ci_server.engine.checks.ack_faults import ROUND_TRIP
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
+from sip_ci_server.engine.message_faults import ROUND_TRIP
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import phrase_of, seconds_between, surely_before
 from sip_ci_server.engine.targets import sent_astray, strays_from
