@@ -1,4 +1,4 @@
-"""A media relay that drops, delays and reorders: `python -m tests.support.relay ADDRESS PORT HOST HOST [OPTION]…`.
+"""A media relay that harms: `python -m tests.support.relay ADDRESS PORT HOST HOST [OPTION]…`.
 
 Each of the two hosts sends its RTP to the relay, which passes it on to the same port of the other. It runs until it is
 ended, in whatever network namespace it was started.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import cast
@@ -21,6 +22,7 @@ from tests.support.network import Host
 _ROOT = Path(__file__).parents[2]
 _READY = "relaying"
 _STOP_SECONDS = 5
+_REPEATED_AFTER = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,19 @@ class Impairment:
     """Seconds by which each packet is delayed."""
     late: float = 0.0
     """Seconds by which the first packet of each period is delayed besides; more than a packet's length reorders."""
+    lost: float = 0.0
+    """The share of the packets that are dropped here and there, the same ones in every run."""
+    jitter: float = 0.0
+    """Seconds by which a packet is delayed at most, each by another time; they overtake each other."""
+    repeated: int = 0
+    """Every how many packets one is sent twice, 5 ms apart; 0 repeats none."""
+    toward: str = ""
+    """The only host whose packets suffer; empty: both."""
+
+    @property
+    def options(self) -> list[str]:
+        """How the relay's command line says the same."""
+        return [f"--{each.name}={getattr(self, each.name)}" for each in fields(self)]
 
 
 class Relay(asyncio.DatagramProtocol):
@@ -44,6 +59,7 @@ class Relay(asyncio.DatagramProtocol):
         self._other = {hosts[0]: hosts[1], hosts[1]: hosts[0]}
         self._impairment = impairment
         self._count = dict.fromkeys(hosts, 0)
+        self._chance = {host: random.Random(host) for host in hosts}
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,19 +70,34 @@ class Relay(asyncio.DatagramProtocol):
         host, port = addr[:2]
         if host not in self._other or self._transport is None:
             return
-        place = self._count[host] % self._impairment.period
-        self._count[host] += 1
-        if place >= self._impairment.period - self._impairment.dropped:
+        loop = asyncio.get_running_loop()
+        target = (self._other[host], port)
+        if self._impairment.toward not in ("", target[0]):
+            self._transport.sendto(data, target)
             return
-        delay = self._impairment.delay + (self._impairment.late if place == 0 else 0)
-        asyncio.get_running_loop().call_later(delay, self._transport.sendto, data, (self._other[host], port))
+        when = self._when(host, loop.time())
+        if when is None:
+            return
+        loop.call_at(when, self._transport.sendto, data, target)
+        repeated = self._impairment.repeated
+        if repeated and self._count[host] % repeated == 0:
+            loop.call_at(when + _REPEATED_AFTER, self._transport.sendto, data, target)
+
+    def _when(self, host: str, now: float) -> float | None:
+        """When a packet of this host that comes now is sent on; None: never."""
+        impairment, chance = self._impairment, self._chance[host]
+        place = self._count[host] % impairment.period
+        self._count[host] += 1
+        lost, delayed = chance.random() < impairment.lost, chance.random() * impairment.jitter
+        if lost or place >= impairment.period - impairment.dropped:
+            return None
+        return now + impairment.delay + (impairment.late if place == 0 else 0) + delayed
 
 
 @contextmanager
 def relaying(host: Host, port: int, between: tuple[str, str], impairment: Impairment) -> Iterator[None]:
     """Runs the relay on `host` while the block runs. Raises RuntimeError where it does not start."""
-    options = [f"--{name}={getattr(impairment, name)}" for name in ("period", "dropped", "delay", "late")]
-    command = [sys.executable, "-m", "tests.support.relay", host.address, str(port), *between, *options]
+    command = [sys.executable, "-m", "tests.support.relay", host.address, str(port), *between, *impairment.options]
     process = Popen(host.command(*command), cwd=_ROOT, stdout=PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -95,12 +126,10 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("port", type=int)
     parser.add_argument("hosts", nargs=2)
-    parser.add_argument("--period", type=int, default=50)
-    parser.add_argument("--dropped", type=int, default=0)
-    parser.add_argument("--delay", type=float, default=0.0)
-    parser.add_argument("--late", type=float, default=0.0)
+    for each in fields(Impairment):
+        parser.add_argument(f"--{each.name}", type=type(each.default), default=each.default)
     given = parser.parse_args()
-    impairment = Impairment(given.period, given.dropped, given.delay, given.late)
+    impairment = Impairment(**{each.name: getattr(given, each.name) for each in fields(Impairment)})
     asyncio.run(_serve(given.address, given.port, (given.hosts[0], given.hosts[1]), impairment))
 
 

@@ -24,7 +24,17 @@ def mu_law(sample: int) -> int:
     return ~(sign | exponent << 4 | mantissa) & 0xFF
 
 
-def _sample(n: int) -> int:
+def a_law(sample: int) -> int:
+    """One 16-bit sample as G.711 A-law (ITU-T G.711)."""
+    sign = 0x80 if sample >= 0 else 0
+    magnitude = min(sample if sample >= 0 else ~sample, _MU_CLIP) >> 3
+    exponent = max(0, magnitude.bit_length() - 5)
+    mantissa = (magnitude >> max(1, exponent)) & 0x0F
+    return (sign | exponent << 4 | mantissa) ^ 0x55
+
+
+def tone_sample(n: int) -> int:
+    """The `n`-th sample of a warbling tone at 8 kHz, 16 bits."""
     return int(8000 * math.sin(2 * math.pi * (440 + 60 * math.sin(n / 4000)) * n / _SAMPLE_RATE))
 
 
@@ -34,12 +44,12 @@ def write_tone(path: Path, seconds: float) -> None:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(_SAMPLE_RATE)
-        file.writeframes(b"".join(struct.pack("<h", _sample(n)) for n in range(int(seconds * _SAMPLE_RATE))))
+        file.writeframes(b"".join(struct.pack("<h", tone_sample(n)) for n in range(int(seconds * _SAMPLE_RATE))))
 
 
 def _payload(packet: int) -> bytes:
     first = packet * _PACKET_SAMPLES
-    return bytes(mu_law(_sample(n)) for n in range(first, first + _PACKET_SAMPLES))
+    return bytes(mu_law(tone_sample(n)) for n in range(first, first + _PACKET_SAMPLES))
 
 
 def write_speech(path: Path, seconds: float, ssrc: int, payload_type: int = 0) -> None:

@@ -74,6 +74,8 @@ class Timing:
     """The packets after which the running jitter was at or above each of `JITTER_LIMITS_MS`."""
     jitter_frame: int = 0
     """The packet of the highest jitter."""
+    jitter_ms: float = 0.0
+    """The highest jitter, in milliseconds; 0 where it stays below `JITTER_LIMITS_MS`."""
 
 
 def timing_of(stream: Stream) -> Timing:
@@ -92,9 +94,12 @@ def _timing(stream: Stream) -> Timing:
     time, timestamp, marker, frame, kind = rows.time_ns, rows.timestamp, rows.marker, rows.frame, rows.payload_type
     steps: IntArray | None = None
     cut: npt.NDArray[np.bool_] | None = None
+    jittery: tuple[tuple[int, int], int, float] | None = None
     if not stream.is_regular:
         extended, segment = extended_sequence(rows.sequence)
         wanted = in_order(extended, segment)
+        if not wanted.all():
+            jittery = _jitter_of_arrivals(stream, clock, extended, segment)
         if wanted.sum() < 3:
             return Timing()
         time, timestamp, marker, frame, kind = (
@@ -120,17 +125,53 @@ def _timing(stream: Stream) -> Timing:
     jumps: tuple[Jump, ...] = ()
     if worst > JUMP:
         jumps = _jumps(arrival, media, time, marker, frame, steps, cut)
-    jittery, jitter_frame = (0, 0), 0
-    if worst * 1000 >= JITTER_LIMITS_MS[-1]:
-        restart = np.zeros(len(time), bool)
-        restart[1:] = marker[1:] & (arrival > SILENCE)
-        if cut is not None:
-            restart[1:] |= cut
-        jitter = jitter_of(time, timestamp, clock, restart) * 1000
-        high, low = ((jitter >= limit).sum() for limit in JITTER_LIMITS_MS)
-        jittery, jitter_frame = (int(high), int(low)), int(frame[int(jitter.argmax())])
+    if jittery is None:
+        jittery = _jittery(time, timestamp, marker, frame, clock, steps, cut)
     drift = None if jumps else _drift(arrival, media, marker, cut)
-    return Timing(pauses, jumps, drift, jittery, jitter_frame)
+    return Timing(pauses, jumps, drift, *jittery)
+
+
+def _jitter_of_arrivals(
+    stream: Stream, clock: int, extended: IntArray, segment: IntArray
+) -> tuple[tuple[int, int], int, float]:
+    """The jitter of a stream whose packets overtook each other, in order of arrival as RFC 3550 §6.4.1 has it: those
+    that came too late for their place are what a receiver has to wait for. Repeated packets do not count.
+    """
+    rows = stream.rows
+    numbers = extended + (segment << 40)
+    first = np.zeros(len(numbers), bool)
+    first[np.unique(numbers, return_index=True)[1]] = True
+    counted = first & (rows.payload_type == stream.speech_type) & (segment >= 0)
+    if counted.sum() < 3:
+        return (0, 0), 0, 0.0
+    return _jittery(
+        rows.time_ns[counted], rows.timestamp[counted], rows.marker[counted], rows.frame[counted], clock,
+        np.diff(extended[counted]), np.diff(segment[counted]) != 0,
+    )  # fmt: skip
+
+
+def _jittery(
+    time: IntArray, timestamp: npt.NDArray[np.uint32], marker: npt.NDArray[np.bool_], frame: IntArray, clock: int,
+    steps: IntArray | None, cut: npt.NDArray[np.bool_] | None,
+) -> tuple[tuple[int, int], int, float]:  # fmt: skip
+    """After how many packets the running jitter was at each limit, the packet where it was highest, and how high.
+
+    A timestamp that jumps says nothing of when its packet came, and is no jitter.
+    """
+    arrival, media = np.diff(time) / 1e9, np.diff(timestamp).view(np.int32) / clock
+    worst = float(np.abs(arrival - media).max())
+    if worst * 1000 < JITTER_LIMITS_MS[-1]:
+        return (0, 0), 0, 0.0
+    restart = np.zeros(len(time), bool)
+    restart[1:] = marker[1:] & (arrival > SILENCE)
+    if cut is not None:
+        restart[1:] |= cut
+    if worst > JUMP:
+        restart[1:] |= _strange(arrival, media, marker, steps, cut)
+    jitter = jitter_of(time, timestamp, clock, restart) * 1000
+    high, low = ((jitter >= limit).sum() for limit in JITTER_LIMITS_MS)
+    highest = int(jitter.argmax())
+    return (int(high), int(low)), int(frame[highest]), float(jitter[highest])
 
 
 def _pauses(
@@ -170,15 +211,27 @@ def _jumps(
     marker: npt.NDArray[np.bool_], frame: IntArray, steps: IntArray | None, cut: npt.NDArray[np.bool_] | None,
 ) -> tuple[Jump, ...]:  # fmt: skip
     """The steps of the timestamp that leave the wall clock and the sequence numbers without a marker."""
+    strange = _strange(arrival, media, marker, steps, cut)
+    return tuple(
+        Jump(
+            int(time[place + 1]) / 1e9, int(frame[place + 1]), float(media[place]),
+            1 if steps is None else int(steps[place]),
+        )
+        for place in np.flatnonzero(strange)[:KEPT].tolist()
+    )  # fmt: skip
+
+
+def _strange(
+    arrival: npt.NDArray[np.float64], media: npt.NDArray[np.float64], marker: npt.NDArray[np.bool_],
+    steps: IntArray | None, cut: npt.NDArray[np.bool_] | None,
+) -> npt.NDArray[np.bool_]:  # fmt: skip
+    """Which steps of the timestamp those are."""
     usual = float(np.median(media))
     numbers = np.ones(len(media)) if steps is None else steps.astype(np.float64)
-    strange = (np.abs(media - arrival) > JUMP) & (np.abs(media - numbers * usual) > JUMP) & ~marker[1:]
-    if cut is not None:
-        strange &= ~cut
-    return tuple(
-        Jump(int(time[place + 1]) / 1e9, int(frame[place + 1]), float(media[place]), int(numbers[place]))
-        for place in np.flatnonzero(strange)[:KEPT].tolist()
+    strange: npt.NDArray[np.bool_] = (
+        (np.abs(media - arrival) > JUMP) & (np.abs(media - numbers * usual) > JUMP) & ~marker[1:]
     )
+    return strange if cut is None else strange & ~cut
 
 
 def _drift(

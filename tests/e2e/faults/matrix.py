@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.e2e.faults import crossings, dialogs, registration
+from tests.e2e.faults import crossings, dialogs, media_cases, registration
 from tests.e2e.live.case import Case
 
 CASES: tuple[Case, ...] = (
     *registration.CASES,
     *dialogs.CASES,
     *crossings.CASES,
+    *media_cases.CASES,
 )

@@ -29,6 +29,8 @@ BYTES_OF_A_TICK = {"PCMU": 1, "PCMA": 1, "G722": 1}
 """Payload bytes for each tick of the RTP clock, of codecs where that is fixed (RFC 3551 §4.5.2, §4.5.14)."""
 MOSTLY = 0.8
 SRTP_80_BIT_TAG = 10
+PACKET_TIME_MARGIN_MS = 5.0
+"""Milliseconds below which two packet times count as equal."""
 ALTERNATING = 0.2
 """Share of packets that each of two packet times must have."""
 
@@ -114,9 +116,8 @@ def rtp_codec_mismatch(stream: Stream, model: Model) -> Iterator[Outcome]:
     """Audio goes on in a codec that was offered and is in no answer of the call (RFC 3264 §7: the offerer MUST send
     one of the answer).
     """
-    encoding = stream.encodings.get(stream.speech_type)
     owners = model.owners_of(stream)
-    if encoding is None or not encoding.is_speech or not owners or not is_audio(stream):
+    if not owners or not is_audio(stream):
         return
     answers: list[Round] = []
     for session in owners:
@@ -133,12 +134,21 @@ def rtp_codec_mismatch(stream: Stream, model: Model) -> Iterator[Outcome]:
         if media.media == "audio"
         for allowed_encoding in media.encodings.values()
     }
-    if not allowed or encoding.key in allowed or not answers:
+    if not allowed or not answers:
         return
     settled = max((session.leg.answered_at or stream.ends) for session in owners) + SETTLED
-    count = stream.between(settled, stream.ends + 1)
-    if count < LONG:
+    found = None
+    for number, packets in stream.payload_counts.items():
+        encoding = stream.encodings.get(number)
+        if packets < LONG or encoding is None or not encoding.is_speech or encoding.key in allowed:
+            continue
+        count = int(((stream.rows.payload_type == number) & (stream.rows.time_ns >= settled * 1e9)).sum())
+        if count >= LONG:
+            found = encoding, count
+            break
+    if found is None:
         return
+    encoding, count = found
     last = answers[0]
     assert last.answer is not None
     assert last.answer_message is not None
@@ -188,7 +198,7 @@ def rtp_cn_not_negotiated(stream: Stream, model: Model) -> Iterator[Outcome]:
 
 @check(
     "rtp-ptime-observed",
-    title="The {codec} packets to {hearer} change between {times} ms",
+    title="The {codec} packets to {hearer} {are}",
     severity=Severity.LOW,
     category=Category.MEDIA,
     rfc="RFC 8866 §6.4",
@@ -197,29 +207,51 @@ def rtp_cn_not_negotiated(stream: Stream, model: Model) -> Iterator[Outcome]:
     only=lambda stream: stream.codec.upper() in BYTES_OF_A_TICK,
 )
 def rtp_ptime_observed(stream: Stream, model: Model) -> Iterator[Outcome]:
-    """A stream alternates between packet times, each in a fifth of its packets (RFC 8866 §6.4).
+    """A stream alternates between packet times, each in a fifth of its packets; or has another packet time than the one
+    that every description of its call names (RFC 8866 §6.4).
 
-    A packet time that is steady and other than agreed is `sdp-ptime-mismatch`.
+    Where offer and answer name different ones see `sdp-ptime-mismatch`.
     """
-    sizes = stream.rows.size
-    if stream.packets < LONG or sizes.min() == sizes.max():
+    if stream.packets < LONG:
         return
     rows = stream.rows
-    sizes = sizes[rows.payload_type == stream.speech_type]
+    sizes = rows.size[rows.payload_type == stream.speech_type]
     values, counts = np.unique(sizes, return_counts=True)
     common = values[counts >= ALTERNATING * len(sizes)]
-    if len(common) < 2 or int((np.diff(sizes.astype(np.int64)) != 0).sum()) < STRAY:
-        return
-    times = " and ".join(f"{(int(value) - RTP_HEADER) / 8:g}" for value in common)
+    if len(common) >= 2 and int((np.diff(sizes.astype(np.int64)) != 0).sum()) >= STRAY:
+        times = " and ".join(f"{(int(value) - RTP_HEADER) / 8:g}" for value in common)
+        why, are = f"packets of {times} ms alternate", f"change between {times} ms"
+        detail = f"alternates between packets of {times} ms"
+    else:
+        named, observed = _named_packet_time(stream, model), stream.packet_time_ms
+        if named is None or observed is None or abs(observed - named) < PACKET_TIME_MARGIN_MS or counts.max() < LONG:
+            return
+        why, are = f"packets of {observed:g} ms", f"hold {observed:g} ms, where {named:g} ms were asked for"
+        detail = f"has packets of {observed:g} ms, where the descriptions of its call say `a=ptime:{named:g}`"
     hearer = hearer_of(stream, model)
     yield Found(
-        (shown(stream, f"packets of {times} ms alternate"),),
-        f"The {stream.codec} stream from {stream.source} to {stream.destination} alternates between packets of {times}"
-        f" ms.",
-        {"codec": stream.codec, "hearer": hearer, "times": times},
+        (shown(stream, why),),
+        f"The {stream.codec} stream from {stream.source} to {stream.destination} {detail}.",
+        {"codec": stream.codec, "hearer": hearer, "are": are},
         key=(stream.codec, hearer),
         calls=calls_of(stream, model),
     )
+
+
+def _named_packet_time(stream: Stream, model: Model) -> float | None:
+    """The packet time in milliseconds that the descriptions of a stream's calls agree on; None where they name none,
+    or several.
+    """
+    owners = model.owners_of(stream)
+    if any(session.ambiguous or goes_to_caller(stream, session) is None for session in owners):
+        return None
+    named = {
+        media.ptime
+        for session in owners
+        for media in _descriptions(session, model)
+        if media.media == "audio" and media.port and media.ptime is not None
+    }
+    return named.pop() if len(named) == 1 else None
 
 
 _EXCESS: WeakKeyDictionary[Stream, tuple[int, float] | None] = WeakKeyDictionary()

@@ -65,7 +65,7 @@ def rtp_jitter(stream: Stream, model: Model) -> Iterator[Outcome]:
         return
     severity = Severity.HIGH if high >= SUSTAINED else Severity.MEDIUM
     limit, confidence, remark = doubts(stream, model)
-    highest = stream.max_jitter_ms or 0.0
+    highest = timing.jitter_ms
     hearer = hearer_of(stream, model)
     yield Found(
         (shown(stream, "the highest jitter is after this packet", frame=timing.jitter_frame),),

@@ -63,6 +63,22 @@ def test_a_codec_that_the_answer_left_out() -> None:
     assert finding.evidence[0].frame is not None or finding.evidence[0].text
 
 
+def test_a_codec_that_the_answer_left_out_and_that_comes_later() -> None:
+    sent = there()
+    kinds = np.where(np.arange(COUNT) < COUNT - 100, 0, 8)
+    ladder = called(replace(sent, payload_type=kinds), back(), offer="RTP/AVP 0 8", answer="RTP/AVP 0")
+    finding = ladder.findings()["rtp-codec-mismatch"]
+    assert "PCMA" in finding.title
+    assert finding.detail.startswith("100 packets")
+
+
+def test_a_few_packets_of_a_codec_that_the_answer_left_out_are_none() -> None:
+    sent = there()
+    kinds = np.where(np.arange(COUNT) < COUNT - 10, 0, 8)
+    ladder = called(replace(sent, payload_type=kinds), back(), offer="RTP/AVP 0 8", answer="RTP/AVP 0")
+    assert "rtp-codec-mismatch" not in ladder.findings()
+
+
 @pytest.mark.parametrize("kind", [0, 8])
 def test_any_codec_of_the_answer_is_healthy(kind: int) -> None:
     assert_healthy(called(there(payload_type=kind), back(payload_type=8 - kind), offer="RTP/AVP 0 8"))
@@ -126,6 +142,24 @@ def test_packet_times_that_alternate_are_low() -> None:
     size[media.ssrc == 1] = wide
     ladder.media = replace(media, size=size)
     assert ladder.findings()["rtp-ptime-observed"].severity is Severity.LOW
+
+
+def _asking(offered: str, answered: str = "") -> dict[str, str]:
+    return {"offer": f"RTP/AVP 0\r\na=ptime:{offered}", "answer": f"RTP/AVP 0\r\na=ptime:{answered or offered}"}
+
+
+def test_another_packet_time_than_both_sides_name_is_low() -> None:
+    wide = stream(ALICE_MEDIA, BOB_MEDIA, 240, ssrc=1, ptime=0.04, step=320, size=332)
+    finding = called(wide, back(), **_asking("20")).findings()["rtp-ptime-observed"]
+    assert finding.severity is Severity.LOW
+    assert "40 ms" in finding.title
+    assert "20 ms" in finding.title
+
+
+@pytest.mark.parametrize("asked", [{}, _asking("40"), _asking("20", "40")])
+def test_a_packet_time_that_nobody_or_somebody_asked_for_is_fine(asked: dict[str, str]) -> None:
+    wide = stream(ALICE_MEDIA, BOB_MEDIA, 240, ssrc=1, ptime=0.04, step=320, size=332)
+    assert "rtp-ptime-observed" not in called(wide, **asked).findings()
 
 
 # -- who sends, and to where ----------------------------------------------------------------------------------------

@@ -62,6 +62,43 @@ def test_jitter_of_a_second_is_told() -> None:
     assert finding.calls == ("call-1@192.0.2.10",)
 
 
+def overtaking(spread: float) -> Sent:
+    """Packets that come up to `spread` seconds late and overtake each other."""
+    sent = there()
+    time = sent.time + np.random.default_rng(7).uniform(0, spread, COUNT)
+    order = np.argsort(time)
+    return replace(sent.rows(order), time=time[order])
+
+
+@pytest.mark.parametrize(("spread", "severity"), [(0.13, Severity.MEDIUM), (0.25, Severity.HIGH)])
+def test_packets_that_come_too_late_for_their_place_are_jitter(spread: float, severity: Severity) -> None:
+    finding = found("rtp-jitter", overtaking(spread), back())
+    assert finding is not None
+    assert finding.severity is severity
+
+
+def test_neighbours_that_overtake_each_other_are_no_jitter() -> None:
+    sent = there()
+    order = np.arange(COUNT)
+    order[10::20], order[11::20] = order[11::20].copy(), order[10::20].copy()
+    assert found("rtp-jitter", sent.arriving(order), back()) is None
+
+
+def test_packets_that_come_twice_are_no_jitter() -> None:
+    sent = there()
+    twice = sent.then(sent.late(0.1))
+    order = np.argsort(twice.time, kind="stable")
+    assert found("rtp-jitter", twice.rows(order), back()) is None
+
+
+def test_a_timestamp_that_jumps_is_no_jitter() -> None:
+    sent = there()
+    jumping = replace(sent, timestamp=sent.timestamp + 40_000 * (np.arange(COUNT) // 100))
+    told = called(jumping, back()).findings()
+    assert "rtp-jitter" not in told
+    assert told["rtp-timestamp-jump"].severity is Severity.MEDIUM
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.005, 0.02])
 def test_usual_jitter_is_healthy(spread: float) -> None:
     assert found("rtp-jitter", noisy(spread), back()) is None
