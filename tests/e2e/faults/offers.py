@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.e2e.faults.parts import ANSWERED, ASKED, called, calling
+from tests.e2e.faults.parts import ACKNOWLEDGE, ANSWERED, ASKED, ASKED_AND_KEPT, OK, called, calling, hang_up
 from tests.e2e.live.calls import Call
 from tests.e2e.live.case import Case, broken, healthy
-from tests.support.scenario import Scenario, ack, ack_refusal, expect, inside, invite, pause, response, sdp, send
+from tests.support.scenario import LATE, Scenario, ack, ack_refusal, expect, inside, invite, pause, response, sdp, send
 from tests.support.sipp import audio
 
 from sip_ci.findings import Severity
@@ -113,10 +113,10 @@ CASES = (
     ),
     _wrong(
         "profile-of-answer",
-        "RTP/AVP offered, RTP/AVPF answered",
+        "RTP/AVP offered, RTP/SAVP answered",
         "sdp-profile-mismatch",
         sdp(),
-        sdp("answer", 1, _MAP, media="m=audio [media_port] RTP/AVPF 0"),
+        sdp("answer", 1, _MAP, media="m=audio [media_port] RTP/SAVP 0"),
     ),
     _wrong(
         "answer-with-more-media",
@@ -141,7 +141,7 @@ CASES = (
     ),
     broken(
         "type-of-body",
-        "The offer is sent as text/plain; it is refused with 415 in the words of 400",
+        "The offer is sent as application/isup; it is refused with 400",
         Call(
             Scenario(
                 "caller-body-type",
@@ -220,18 +220,32 @@ CASES = (
     ),
     broken(
         "answer-drifts",
-        "The 183 answers PCMU at one port, the 200 of the same callee another port and PCMA",
+        "The reliable 183 answers PCMU at one port, the 200 of the same callee PCMA at another",
         Call(
-            calling("drift", pause(), request=invite(body=sdp("offer", 1, media=f"{_OFFERED} 0 8"))),
+            Scenario(
+                "caller-drift",
+                send(invite("Supported: 100rel", body=sdp("offer", 1, media=f"{_OFFERED} 0 8"))),
+                expect(183, routes=True),
+                send(inside("PRACK", 2, "RAck: 1 1 INVITE")),
+                expect(200),
+                ANSWERED,
+                ACKNOWLEDGE,
+                pause(),
+                *hang_up(3),
+            ),
             Scenario(
                 "callee-drift",
-                ASKED,
-                send(response(183, body=sdp("answer", 1, _MAP, media=_AUDIO)), again=False),
+                ASKED_AND_KEPT,
+                send(response(183, "Require: 100rel", "RSeq: 1", body=sdp("answer", 1, _MAP, media=_AUDIO))),
+                expect("PRACK"),
+                OK,
                 pause(0.3),
-                send(response(200, body=sdp("answer", 1, "a=rtpmap:8 PCMA/8000", media="m=audio 6100 RTP/AVP 8"))),
+                send(
+                    response(200, *LATE, body=sdp("answer", 1, "a=rtpmap:8 PCMA/8000", media="m=audio 6100 RTP/AVP 8"))
+                ),
                 expect("ACK"),
                 expect("BYE"),
-                send(response(200, "[last_To:]", contact=False), again=False),
+                OK,
             ),
         ),
         "sdp-answer-drift",

@@ -36,9 +36,14 @@ def _missed(findings: list[ReportedFinding], case: Case, expected: frozenset[str
 def _unrelated(findings: list[ReportedFinding], expected: frozenset[str]) -> list[ReportedFinding]:
     """What a gate acts on and is neither expected nor the effect of what is expected."""
     explained = {finding.fingerprint for finding in findings if finding.check in expected}
-    for finding in findings:  # effects follow their causes
-        if not finding.root and explained.intersection(finding.causes):
-            explained.add(finding.fingerprint)
+    before = -1
+    while before < len(explained):  # an effect may be the cause of another one
+        before = len(explained)
+        explained |= {
+            finding.fingerprint
+            for finding in findings
+            if not finding.root and explained.intersection(finding.causes)
+        }
     return [
         finding
         for finding in findings

@@ -151,6 +151,9 @@ CASES = (
         ),
     ),
     _single("message", "MESSAGE, answered 200", "MESSAGE", 200),
+    _single(
+        "keepalive-405", "OPTIONS is refused with 405: the callee is alive", "OPTIONS", 405, lines=("Allow: INVITE",)
+    ),
     broken(
         "transfer-without-report",
         "REFER is accepted with 202 and nothing is reported for 10 s",
@@ -221,6 +224,7 @@ CASES = (
             (_SUBSCRIBED, pause(0.05), _notify(1), expect(481)),
         ),
         "notify-481",
+        severity=Severity.MEDIUM,
     ),
     broken(
         "notify-without-state",
@@ -240,6 +244,6 @@ CASES = (
         severity=Severity.MEDIUM,
     ),
     _single(
-        "options-not-allowed", "OPTIONS is refused with 405", "OPTIONS", 405, "final-405", lines=("Allow: INVITE",)
+        "message-not-allowed", "MESSAGE is refused with 405", "MESSAGE", 405, "final-405", lines=("Allow: INVITE",)
     ),
 )

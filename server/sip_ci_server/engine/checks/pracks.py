@@ -22,13 +22,17 @@ def _is_prack(transaction: Transaction) -> bool:
     return transaction.method == "PRACK"
 
 
-def _invites_of(prack: Transaction, model: Model) -> list[Transaction]:
-    """The INVITEs of the dialog shortly before a PRACK."""
+def _shortly_before(prack: Transaction, model: Model) -> list[Transaction]:
     known = model.transactions_of(prack.call_id)
     end = bisect_left(known, prack.number, key=lambda item: item.number)
+    return known[max(0, end - LOOKED_AT) : end]
+
+
+def _invites_of(prack: Transaction, model: Model) -> list[Transaction]:
+    """The INVITEs of the dialog shortly before a PRACK."""
     return [
         item
-        for item in known[max(0, end - LOOKED_AT) : end]
+        for item in _shortly_before(prack, model)
         if item.method == "INVITE"
         and item.request.from_.tag == prack.request.from_.tag
         and any(response.to.tag == prack.request.to.tag for response in item.provisionals)
@@ -54,7 +58,8 @@ def _may_be_unseen(rack: Rack, sent: list[tuple[int, int | None]]) -> bool:
 def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The RAck of a PRACK matches no reliable response of its INVITE (RFC 3262 §4), or it was answered 481 (§3).
 
-    A PRACK that comes when the INVITE has ended is refused rightly, and only noted.
+    A PRACK that comes when the INVITE has ended is refused rightly, and only noted; one that is refused although it
+    was due is another check's matter.
     """
     request, final = transaction.request, transaction.final
     rack = rack_of(request)
@@ -70,7 +75,7 @@ def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         if item.tag == request.to.tag
     ]
     known = (rack.rseq, rack.cseq) in sent and rack.method == "INVITE"
-    if known and not refused:
+    if known and (not refused or _is_due(transaction, invites, model)):
         return
     if not sent and not refused and not malformed:
         yield NotCheckable("the reliable response of a PRACK is not in the trace")
@@ -98,6 +103,22 @@ def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     )  # fmt: skip
 
 
+def _is_due(prack: Transaction, invites: list[Transaction], model: Model) -> bool:
+    """Whether a PRACK is the first one of a reliable response that was sent, and its INVITE had not ended."""
+    rack = rack_of(prack.request)
+    if rack.method != "INVITE":
+        return False
+    for invite in invites:
+        ended = invite.final is not None and invite.final.index < prack.request.index
+        if ended or invite.request.cseq.number != rack.cseq:
+            continue
+        sent = model.reliable_provisionals(invite)
+        if any(item.rseq == rack.rseq and item.tag == prack.request.to.tag for item in sent):
+            earlier = _shortly_before(prack, model)
+            return not any(item.method == "PRACK" and rack_of(item.request) == rack for item in earlier)
+    return False
+
+
 @check(
     "prack-rejected",
     title="PRACK was refused with {status}",
@@ -108,11 +129,16 @@ def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     only=_is_prack,
 )
 def prack_rejected(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A PRACK got a final response of 300 or above that is no challenge and no 481 (RFC 3262 §3)."""
+    """A PRACK got a final response of 300 or above that is no challenge (RFC 3262 §3).
+
+    With 481 only where it is the first PRACK of a response that was sent, while its INVITE is open.
+    """
     final = transaction.final
-    if final is None or (final.status or 0) < 300 or final.status == 481 or is_challenge(final):
+    if final is None or (final.status or 0) < 300 or is_challenge(final):
         return
     if model.relayed_from_further_on(transaction):
+        return
+    if final.status == 481 and not _is_due(transaction, _invites_of(transaction, model), model):
         return
     yield Found(
         (at_header(transaction.request, "rack", "the PRACK"), at(final, "its refusal")),

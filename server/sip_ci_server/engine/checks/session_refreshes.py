@@ -68,7 +68,7 @@ def st_refresh_missing(leg: Leg, model: Model) -> Iterator[Outcome]:
     if passed is None:
         return
     seconds = interval.seconds
-    if not seconds - min(LATER, seconds / 3) - TOLERANCE <= passed <= seconds + LATER:
+    if not _ends(seconds, passed):
         return
     who = {"uac": "the side that sent the last request", "uas": "the side that answered it"}.get(interval.refresher)
     yield Found(
@@ -135,6 +135,23 @@ def st_refresh_ignored(leg: Leg, model: Model) -> Iterator[Outcome]:
     )
 
 
+def _ran_out(leg: Leg, refused: Transaction, bye: Transaction) -> bool:
+    """Whether BYE came when the last agreed interval ended, which no request after the refused one renewed."""
+    last = refreshes_of(leg)[-1]
+    interval = interval_of(last.success) if last.success is not None else None
+    if last.success is None or interval is None or last.number > refused.number:
+        return False
+    passed = seconds_between(last.success, bye.request)
+    if passed is None:
+        return False
+    return _ends(interval.seconds, passed)
+
+
+def _ends(seconds: int, passed: float) -> bool:
+    """Whether a BYE after so many seconds is that of the side which waits for a refresh (RFC 4028 §10)."""
+    return seconds - min(LATER, seconds / 3) - TOLERANCE <= passed <= seconds + LATER
+
+
 def _is_refresh(leg: Leg, transaction: Transaction, model: Model) -> bool:
     """Whether a request only refreshes: no description, or the same version of its side's last one (RFC 4028 §7.4)."""
     if not is_refresh_request(transaction) or transaction is leg.invite:
@@ -164,7 +181,10 @@ def _is_refresh(leg: Leg, transaction: Transaction, model: Model) -> bool:
     only=_has_timer,
 )
 def st_refresh_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """A request that only refreshes the session failed, and BYE followed within two seconds (RFC 4028 §10)."""
+    """A request that only refreshes the session failed, and BYE followed within two seconds (RFC 4028 §10).
+
+    Or BYE came when the interval that was not refreshed ran out.
+    """
     bye = leg.bye
     if bye is None:
         return
@@ -173,7 +193,9 @@ def st_refresh_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
         if final is None or (final.status or 0) < 300 or is_challenge(final) or final.status in (422, 491):
             continue
         ended = seconds_between(final, bye.request)
-        if ended is None or not 0 <= ended <= DROPPED_AFTER or interval_of(transaction.request) is None:
+        if ended is None or ended < 0 or interval_of(transaction.request) is None:
+            continue
+        if ended > DROPPED_AFTER and not _ran_out(leg, transaction, bye):
             continue
         if model.relayed_from_further_on(transaction) or not _is_refresh(leg, transaction, model):
             continue

@@ -9,7 +9,7 @@ from sip_ci.trace.digits import parse_digits
 from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.sequence import name_of, phrase_of
+from sip_ci_server.engine.sequence import name_of, phrase_of, seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
 _NO_REFER = "the trace holds no REFER"
@@ -109,7 +109,10 @@ def refer_no_notify(transaction: Transaction, model: Model) -> Iterator[Outcome]
         yield NotCheckable("packets in the direction of the NOTIFY are not in the trace")
         return
     hung_up = any(
-        item.method == "BYE" and item.number > transaction.number for item in model.transactions_of(transaction.call_id)
+        item.method == "BYE"
+        and item.number > transaction.number
+        and (seconds_between(success, item.request) or 0.0) < NOTIFIED_WITHIN
+        for item in model.transactions_of(transaction.call_id)
     )
     yield Found(
         (at(transaction.request, "the transfer"), at(success, "accepted")),
@@ -135,7 +138,8 @@ def refer_no_final_notify(transaction: Transaction, model: Model) -> Iterator[Ou
     """The last NOTIFY of a transfer reports a provisional response (RFC 3515 §2.4.5, §2.4.7).
 
     Where the call is still up the target may be ringing, so three minutes are waited; low where the one who
-    transferred hung up before.
+    transferred hung up before. A NOTIFY that ends the subscription is the last one (RFC 6665 §4.4.1), so nothing is
+    waited for after it.
     """
     notifies = notifies_of(transaction, model)
     if transaction.success is None or not notifies:
@@ -146,9 +150,10 @@ def refer_no_final_notify(transaction: Transaction, model: Model) -> Iterator[Ou
     bye = next((one for one in model.transactions_of(transaction.call_id) if one.method == "BYE"), None)
     wait = REPORTED_WITHIN if bye is not None else RINGING
     last = notifies[-1].request
-    if not model.seen.would_show(bye.time if bye else last.observation.time, wait):
+    ended = (last.header("subscription-state") or "").partition(";")[0].strip().lower() == "terminated"
+    if not ended and not model.seen.would_show(bye.time if bye else last.observation.time, wait):
         return
-    left = bye is not None and bye.request.from_.tag == transaction.request.from_.tag
+    left = not ended and bye is not None and bye.request.from_.tag == transaction.request.from_.tag
     yield Found(
         (at(transaction.request, "the transfer"), at(last, f"the last report: {states[-1]}")),
         f"The last NOTIFY on the transfer reports {states[-1]}, and none said how it ended.",

@@ -114,6 +114,17 @@ def test_an_ack_with_another_number() -> None:
     assert "ack-missing-2xx" not in findings
 
 
+@pytest.mark.parametrize("after", [0.00004, -0.00004])
+def test_an_ack_with_another_number_on_one_machine(after: float) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    ladder.again(call.respond(invite, 200, 1.0), 1.5, 2.5, 4.5)
+    call.ack(invite, 1.0 + after, f"CSeq: {invite.number + 1} ACK")
+
+    assert "ack-cseq-mismatch" in ladder.end(60.0).findings()
+
+
 def _changed(again: tuple[float, ...] = (5.6, 6.6, 8.6)) -> tuple[Ladder, Call, Sent]:
     """A call whose re-INVITE is answered, and answered again."""
     ladder = Ladder()

@@ -102,6 +102,18 @@ def test_a_callee_that_hangs_up_before_it_answers() -> None:
     assert ladder.end(20.0).findings()["early-bye"].severity is Severity.MEDIUM
 
 
+def test_a_callee_that_hangs_up_early_and_ends_the_invite_too() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    call.respond(invite, 180, 0.1)
+    call.respond(call.bye(3.0, by_callee=True), 200, 3.1)
+    call.respond(invite, 487, 3.2)
+    call.ack(invite, 3.3)
+
+    assert "early-bye" in ladder.end(20.0).findings()
+
+
 def test_a_callee_that_hangs_up_before_the_ack() -> None:
     ladder = Ladder()
     call = ladder.call()

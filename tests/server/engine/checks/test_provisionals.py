@@ -165,11 +165,22 @@ def test_a_prack_whose_response_is_not_in_the_trace_says_nothing() -> None:
     assert "rack-mismatch" not in ladder.end(60.0).findings()
 
 
-def test_a_prack_that_is_refused() -> None:
+@pytest.mark.parametrize("status", [500, 481])
+def test_a_prack_that_is_refused(status: int) -> None:
     ladder, call, invite, _ = _early()
-    _prack(call, invite, 0.2, status=500)
+    _prack(call, invite, 0.2, status=status)
+    findings = ladder.end(60.0).findings()
 
-    assert ladder.end(60.0).findings()["prack-rejected"].severity is Severity.MEDIUM
+    assert findings["prack-rejected"].severity is Severity.MEDIUM
+    assert "rack-mismatch" not in findings
+
+
+def test_a_second_prack_of_one_response_is_refused_rightly() -> None:
+    ladder, call, invite, _ = _early()
+    _prack(call, invite, 0.2)
+    _prack(call, invite, 0.8, status=481)
+
+    assert "prack-rejected" not in ladder.end(60.0).findings()
 
 
 @pytest.mark.parametrize("answer", [b"", sdp(BOB)])

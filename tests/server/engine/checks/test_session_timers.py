@@ -174,6 +174,25 @@ def test_a_refresh_that_is_refused() -> None:
     assert "reinvite-rejected" not in findings
 
 
+def test_a_call_that_runs_out_after_its_refresh_was_refused() -> None:
+    ladder, call, _ = _timed(AGREED)
+    _refresh(call, 900.0, status=500)
+    call.respond(call.bye(1800.0, by_callee=True), 200, 1800.1)
+    findings = ladder.end(1900.0).findings()
+
+    assert findings["st-refresh-rejected"].severity is Severity.HIGH
+    assert not {"st-refresh-missing", "drop-at-fixed-interval", "reinvite-rejected"} & set(findings)
+
+
+def test_a_refused_refresh_that_was_made_good() -> None:
+    ladder, call, _ = _timed(AGREED)
+    _refresh(call, 900.0, status=500)
+    _refresh(call, 910.0)
+    call.respond(call.bye(1800.0, by_callee=True), 200, 1800.1)
+
+    assert "st-refresh-rejected" not in ladder.end(1900.0).findings()
+
+
 def test_a_change_of_the_session_is_no_refresh() -> None:
     ladder, call, _ = _timed(AGREED)
     change = call.request("INVITE", 900.0, "Supported: timer", AGREED, body=sdp(BOB, version=9))

@@ -8,7 +8,7 @@ from tests.support.calls import Call, Ladder, Sent
 from sip_ci.findings import Severity
 
 TARGET = "Refer-To: <sip:carol@example.com>"
-FRAGMENT = ("Event: refer", "Content-Type: message/sipfrag", "Subscription-State: active")
+FRAGMENT = ("Event: refer", "Content-Type: message/sipfrag")
 
 
 def transfer(ladder: Ladder, *lines: str, status: int = 202) -> tuple[Call, Sent]:
@@ -20,8 +20,10 @@ def transfer(ladder: Ladder, *lines: str, status: int = 202) -> tuple[Call, Sent
     return call, refer
 
 
-def report(call: Call, time: float, body: str) -> None:
-    call.respond(call.request("NOTIFY", time, *FRAGMENT, body=body.encode(), by_callee=True), 200, time + 0.1)
+def report(call: Call, time: float, body: str, state: str = "") -> None:
+    state = state or ("active;expires=60" if body.startswith("SIP/2.0 1") else "terminated;reason=noresource")
+    lines = (*FRAGMENT, f"Subscription-State: {state}")
+    call.respond(call.request("NOTIFY", time, *lines, body=body.encode(), by_callee=True), 200, time + 0.1)
 
 
 @pytest.mark.parametrize(("status", "severity"), [(405, Severity.HIGH), (603, Severity.INFO), (491, None), (401, None)])
@@ -36,6 +38,22 @@ def test_a_transfer_without_report() -> None:
     ladder = Ladder()
     transfer(ladder)
     assert ladder.end(60.0).findings()["refer-no-notify"].severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(("waited", "severity"), [(0.5, Severity.LOW), (10.0, Severity.MEDIUM)])
+def test_a_transfer_without_report_whose_caller_hangs_up(waited: float, severity: Severity) -> None:
+    ladder = Ladder()
+    call, _ = transfer(ladder)
+    call.respond(call.bye(5.1 + waited), 200, 5.2 + waited)
+    assert ladder.end(60.0).findings()["refer-no-notify"].severity is severity
+
+
+def test_a_report_that_ends_without_an_outcome() -> None:
+    ladder = Ladder()
+    call, _ = transfer(ladder)
+    report(call, 5.2, "SIP/2.0 100 Trying\r\n", "terminated;reason=noresource")
+    call.respond(call.bye(8.5), 200, 8.6)
+    assert ladder.end(9.0).findings()["refer-no-final-notify"].severity is Severity.MEDIUM
 
 
 def test_a_capture_that_ends_early_says_nothing_of_reports() -> None:
