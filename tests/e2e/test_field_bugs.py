@@ -45,10 +45,7 @@ FIELD_BUGS = (
     FieldBug("drachtio-server_83_ack-timeout-bye", "ack-missing-2xx", "kamailio", Severity.CRITICAL),
     FieldBug("drachtio-server_87_update-refresh-ignored", "st-refresh-ignored", "asterisk", Severity.MEDIUM),
     FieldBug("freeswitch_1779_401-without-www-authenticate", "auth-challenge-missing", "freeswitch", Severity.HIGH),
-    FieldBug(
-        "jssip_829_no-common-codec-488", "sdp-488", "webrtc", Severity.HIGH,
-        frozenset({"dtls-fingerprint-missing", "webrtc-rtcp-mux-missing"}),  # the description is only an illustration
-    ),
+    FieldBug("jssip_829_no-common-codec-488", "sdp-488", "webrtc", Severity.HIGH),
     FieldBug(
         "kamailio_267_strict-router-treated-as-loose", "strict-route-not-applied", "kamailio", Severity.MEDIUM,
         frozenset({"record-route-no-lr"}),

@@ -11,7 +11,6 @@ from sip_ci_server.engine.addresses import Scope, scope_of
 from sip_ci_server.engine.model import Model
 
 SIP_PORTS = range(5060, 5092)
-_NO_TLS = "the trace holds no TLS on SIP's ports"
 
 
 def sip_over_tls(model: Model) -> Iterator[TlsConnection]:
@@ -21,11 +20,6 @@ def sip_over_tls(model: Model) -> Iterator[TlsConnection]:
         by_name = hello is not None and any(name == "sip" or name.startswith("sip/") for name in hello.protocols)
         if connection.server.port in SIP_PORTS or connection.read or by_name:
             yield connection
-
-
-def reason_without_tls(model: Model) -> str:
-    """Why nothing can be said of TLS; empty where something can."""
-    return "" if any(True for _ in sip_over_tls(model)) else _NO_TLS
 
 
 def is_lab(*hosts: str) -> bool:

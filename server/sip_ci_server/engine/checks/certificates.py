@@ -8,21 +8,19 @@ from datetime import UTC, datetime
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.tls import Certificate, TlsConnection, TlsOutcome
 from sip_ci_server.engine.addresses import same_address
-from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, check
+from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, check
 from sip_ci_server.engine.checks.tls import CERTIFICATE_ALERTS, fatal_alert
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.secure_connections import exposure, reason_without_tls, sip_over_tls
+from sip_ci_server.engine.secure_connections import exposure
 
 DAY = 86_400.0
 SOON = 30 * DAY
 """Seconds before its end within which a certificate ought to have been renewed."""
+_NONE_SHOWN = "the trace holds no certificate of a TLS server; TLS 1.3 and resumed sessions show none"
 
 
-def _shown(model: Model) -> tuple[list[tuple[TlsConnection, Certificate]], str]:
-    """The servers' own certificates, and why there are none."""
-    found = [(item, item.certificates[0]) for item in sip_over_tls(model) if item.certificates]
-    reason = reason_without_tls(model) or "TLS 1.3 and resumed sessions show no certificates, or none was captured"
-    return found, "" if found else reason
+def _shows_certificate(connection: TlsConnection) -> bool:
+    return bool(connection.certificates)
 
 
 def _day(time: float) -> str:
@@ -57,22 +55,22 @@ def _accepted(connection: TlsConnection) -> Severity | None:
     category=Category.ENCRYPTION,
     rfc="RFC 5280 §4.1.2.5",
     needs=Needs.CAPTURE | Needs.TIMES,
+    absent=_NONE_SHOWN,
+    only=_shows_certificate,
 )
-def tls_cert_expired(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_cert_expired(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """At the time of the handshake, by the clock of the capture, notAfter had passed."""
-    shown, reason = _shown(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection, certificate in shown:
-        if certificate.not_after < connection.time:
-            days = (connection.time - certificate.not_after) / DAY
-            yield Found(
-                (_proof(connection, certificate),),
-                f"The certificate of {connection.server} ended on {_day(certificate.not_after)}, {days:.0f} days before"
-                f" the handshake with {connection.client}." + _went_on(connection),
-                key=(certificate.subject,),
-                severity=_accepted(connection),
-            )
+    del model
+    certificate = connection.certificates[0]
+    if certificate.not_after < connection.time:
+        days = (connection.time - certificate.not_after) / DAY
+        yield Found(
+            (_proof(connection, certificate),),
+            f"The certificate of {connection.server} ended on {_day(certificate.not_after)}, {days:.0f} days before"
+            f" the handshake with {connection.client}." + _went_on(connection),
+            key=(certificate.subject,),
+            severity=_accepted(connection),
+        )
 
 
 @check(
@@ -82,22 +80,21 @@ def tls_cert_expired(model: Model, _: Model) -> Iterator[Outcome]:
     category=Category.ENCRYPTION,
     rfc="RFC 5280 §4.1.2.5",
     needs=Needs.CAPTURE | Needs.TIMES,
+    absent=_NONE_SHOWN,
+    only=_shows_certificate,
 )
-def tls_cert_not_yet_valid(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_cert_not_yet_valid(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """At the time of the handshake, by the clock of the capture, notBefore lay ahead: one of the clocks is wrong."""
-    shown, reason = _shown(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection, certificate in shown:
-        if certificate.not_before > connection.time:
-            yield Found(
-                (_proof(connection, certificate),),
-                f"The certificate of {connection.server} begins on {_day(certificate.not_before)}, after the handshake"
-                f" with {connection.client} on {_day(connection.time)}: one of the clocks is wrong."
-                + _went_on(connection),
-                key=(certificate.subject,),
-                severity=_accepted(connection),
-            )
+    del model
+    certificate = connection.certificates[0]
+    if certificate.not_before > connection.time:
+        yield Found(
+            (_proof(connection, certificate),),
+            f"The certificate of {connection.server} begins on {_day(certificate.not_before)}, after the handshake"
+            f" with {connection.client} on {_day(connection.time)}: one of the clocks is wrong." + _went_on(connection),
+            key=(certificate.subject,),
+            severity=_accepted(connection),
+        )
 
 
 def _went_on(connection: TlsConnection) -> str:
@@ -111,22 +108,22 @@ def _went_on(connection: TlsConnection) -> str:
     category=Category.ENCRYPTION,
     rfc="RFC 5280 §4.1.2.5",
     needs=Needs.CAPTURE | Needs.TIMES,
+    absent=_NONE_SHOWN,
+    only=_shows_certificate,
 )
-def tls_cert_soon(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_cert_soon(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """Less than 30 days, and less than a third of its life, are left; silent for certificates made for a test run."""
-    shown, reason = _shown(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection, certificate in shown:
-        left = certificate.not_after - connection.time
-        life = certificate.not_after - certificate.not_before
-        if 0 <= left < min(SOON, life / 3):
-            yield Found(
-                (_proof(connection, certificate),),
-                f"The certificate of {connection.server} ends on {_day(certificate.not_after)}.",
-                {"days": f"{left / DAY:.0f}"},
-                key=(certificate.subject,),
-            )
+    del model
+    certificate = connection.certificates[0]
+    left = certificate.not_after - connection.time
+    life = certificate.not_after - certificate.not_before
+    if 0 <= left < min(SOON, life / 3):
+        yield Found(
+            (_proof(connection, certificate),),
+            f"The certificate of {connection.server} ends on {_day(certificate.not_after)}.",
+            {"days": f"{left / DAY:.0f}"},
+            key=(certificate.subject,),
+        )
 
 
 @check(
@@ -136,27 +133,27 @@ def tls_cert_soon(model: Model, _: Model) -> Iterator[Outcome]:
     category=Category.ENCRYPTION,
     rfc="RFC 5922 §7.1",
     needs=Needs.CAPTURE,
+    absent=_NONE_SHOWN,
+    only=_shows_certificate,
 )
-def tls_name_mismatch(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_name_mismatch(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """The client asked for a name that stands neither in the alternative names nor, where those are absent, in the
     common name.
     """
-    shown, reason = _shown(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection, certificate in shown:
-        name = connection.client_hello.server_name if connection.client_hello is not None else ""
-        if not name or is_for(certificate, name):
-            continue
-        names = [*certificate.dns_names, *certificate.uris, *certificate.addresses] or list(certificate.common_names)
-        yield Found(
-            (_proof(connection, certificate),),
-            f"{connection.client} asked {connection.server} for `{name}`, and the certificate is for"
-            f" {', '.join(f'`{item}`' for item in names[:5]) or 'nobody'}." + _went_on(connection),
-            {"name": name},
-            key=(name,),
-            severity=_accepted(connection),
-        )
+    del model
+    certificate = connection.certificates[0]
+    name = connection.client_hello.server_name if connection.client_hello is not None else ""
+    if not name or is_for(certificate, name):
+        return
+    names = [*certificate.dns_names, *certificate.uris, *certificate.addresses] or list(certificate.common_names)
+    yield Found(
+        (_proof(connection, certificate),),
+        f"{connection.client} asked {connection.server} for `{name}`, and the certificate is for"
+        f" {', '.join(f'`{item}`' for item in names[:5]) or 'nobody'}." + _went_on(connection),
+        {"name": name},
+        key=(name,),
+        severity=_accepted(connection),
+    )
 
 
 def is_for(certificate: Certificate, name: str) -> bool:
@@ -185,20 +182,20 @@ def is_for(certificate: Certificate, name: str) -> bool:
     category=Category.ENCRYPTION,
     rfc="RFC 5922 §7.1",
     needs=Needs.CAPTURE,
+    absent=_NONE_SHOWN,
+    only=_shows_certificate,
 )
-def tls_self_signed(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_self_signed(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """The server's certificate names itself as its issuer; low in a lab."""
-    shown, reason = _shown(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection, certificate in shown:
-        alert = fatal_alert(connection, by_client=True)
-        if not certificate.self_signed or (alert is not None and alert.description in CERTIFICATE_ALERTS):
-            continue
-        yield Found(
-            (_proof(connection, certificate),),
-            f"The certificate of {connection.server} names itself as its issuer ({certificate.subject}): only clients"
-            " that were given it, or that do not verify, accept it.",
-            key=(certificate.subject,),
-            severity=exposure(connection),
-        )
+    del model
+    certificate = connection.certificates[0]
+    alert = fatal_alert(connection, by_client=True)
+    if not certificate.self_signed or (alert is not None and alert.description in CERTIFICATE_ALERTS):
+        return
+    yield Found(
+        (_proof(connection, certificate),),
+        f"The certificate of {connection.server} names itself as its issuer ({certificate.subject}): only clients"
+        " that were given it, or that do not verify, accept it.",
+        key=(certificate.subject,),
+        severity=exposure(connection),
+    )

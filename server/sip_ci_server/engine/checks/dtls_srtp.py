@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sip_ci.findings import Category, Severity
+from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.sdp import MediaDescription, SdpLine, SessionDescription
+from sip_ci.trace.trace import TraceOrigin
 from sip_ci_server.engine.checks.registry import Found, Outcome, at_sdp, check
 from sip_ci_server.engine.checks.sdp_answers import NO_ANSWER, has_answer
 from sip_ci_server.engine.model import Model
@@ -15,6 +16,8 @@ _HASH_BYTES = {"sha-1": 20, "sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-51
 """Bytes of the hash functions that fingerprints are made with (RFC 8122 §5)."""
 _DIGITS_OF_A_HASH = 4
 """Different digits below which a value is no hash: it is masked, or an example."""
+_NEEDED = ("fingerprint", "setup", "ice-ufrag", "candidate", "rtcp-mux")
+"""Of these each description over DTLS has some."""
 _NO_DTLS = "the trace holds no session description with DTLS"
 
 
@@ -29,6 +32,16 @@ def is_bundled(description: SessionDescription) -> bool:
     return any(value.upper().startswith("BUNDLE") for value in description.attribute_values("group"))
 
 
+def is_shortened(item: Described, model: Model) -> bool:
+    """Whether a description over DTLS is an excerpt: in a text or log, without any line that DTLS or ICE need.
+
+    No program writes such a description, and people who paste one leave out what they think does not matter.
+    """
+    if model.trace.origin is TraceOrigin.CAPTURE:
+        return False
+    return not any(media.attribute_line(name, inherit=True) for media in item.description.media for name in _NEEDED)
+
+
 @check(
     "dtls-fingerprint-missing",
     title="The {media} is keyed by DTLS and no fingerprint is given",
@@ -39,9 +52,12 @@ def is_bundled(description: SessionDescription) -> bool:
     only=lambda item: any(over_dtls(media) for media in item.description.media),
 )
 def dtls_fingerprint_missing(item: Described, model: Model) -> Iterator[Outcome]:
-    """A medium over DTLS has no a=fingerprint, and neither has the session; in a bundle one medium's is enough."""
-    del model
+    """A medium over DTLS has no a=fingerprint, and neither has the session; in a bundle one medium's is enough.
+
+    Low where somebody seems to have shortened the description: a text in which all else that DTLS needs is absent, too.
+    """
     description = item.description
+    shortened = is_shortened(item, model)
     anywhere = any(media.attribute_line("fingerprint", inherit=True) for media in description.media)
     if anywhere and is_bundled(description):
         return
@@ -55,6 +71,8 @@ def dtls_fingerprint_missing(item: Described, model: Model) -> Iterator[Outcome]
             {"media": media.media},
             key=(media.media,),
             calls=(item.message.call_id,),
+            severity=Severity.LOW if shortened else None,
+            confidence=Confidence.POSSIBLE if shortened else None,
         )
 
 

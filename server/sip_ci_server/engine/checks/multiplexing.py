@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sip_ci.findings import Category, Severity
+from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.media_table import RtcpDatagram
 from sip_ci.trace.observation import Endpoint, Transport
 from sip_ci.trace.sdp import SessionDescription
-from sip_ci_server.engine.checks.dtls_srtp import over_dtls
+from sip_ci_server.engine.checks.dtls_srtp import is_shortened, over_dtls
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, at_sdp, check
 from sip_ci_server.engine.checks.sdp_answers import NO_ANSWER, has_answer
 from sip_ci_server.engine.model import Model
@@ -161,8 +161,11 @@ def rtcp_mux_payload_type(item: Described, model: Model) -> Iterator[Outcome]:
     ),
 )
 def webrtc_rtcp_mux_missing(item: Described, model: Model) -> Iterator[Outcome]:
-    """A description that goes over a WebSocket, so to or from a browser, has media over DTLS and no a=rtcp-mux."""
-    del model
+    """A description that goes over a WebSocket, so to or from a browser, has media over DTLS and no a=rtcp-mux.
+
+    Low where somebody seems to have shortened it.
+    """
+    shortened = is_shortened(item, model)
     media = [one for one in item.description.media if over_dtls(one) and one.is_rtp]
     if any(one.attribute_line("rtcp-mux", inherit=True) for one in media):
         return
@@ -172,6 +175,8 @@ def webrtc_rtcp_mux_missing(item: Described, model: Model) -> Iterator[Outcome]:
         f" {media[0].media} over {media[0].protocol} without a=rtcp-mux.",
         key=("request" if item.message.is_request else "response",),
         calls=(item.message.call_id,),
+        severity=Severity.LOW if shortened else None,
+        confidence=Confidence.POSSIBLE if shortened else None,
     )
 
 

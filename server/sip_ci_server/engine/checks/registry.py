@@ -16,6 +16,7 @@ from typing import Any
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.sdp import SdpLine
+from sip_ci.trace.tls import TlsConnection
 from sip_ci_server.engine.advertisements import Advertisement, advertisements_of
 from sip_ci_server.engine.attempts import Attempt
 from sip_ci_server.engine.dialogs import Leg
@@ -23,6 +24,7 @@ from sip_ci_server.engine.media_sessions import MediaSession
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Described, Round
 from sip_ci_server.engine.registrations import Registration
+from sip_ci_server.engine.secure_connections import sip_over_tls
 from sip_ci_server.engine.streams import Stream
 from sip_ci_server.engine.transactions import Transaction
 
@@ -149,6 +151,7 @@ _SUBJECTS: dict[type, tuple[Callable[[Model], Iterable[Subject]], str]] = {
     Described: (lambda model: model.descriptions.distinct(model.messages), "the trace holds no session description"),
     Advertisement: (lambda model: advertisements_of(model), "the trace holds no INVITE"),
     MediaSession: (lambda model: model.sessions, "the trace holds no call with audio"),
+    TlsConnection: (sip_over_tls, "the trace holds no TLS on SIP's ports"),
     Stream: (lambda model: model.streams, "the trace holds no RTP stream"),
     Model: (lambda model: [model], ""),
 }

@@ -64,7 +64,7 @@ def _hosts(message: SipMessage) -> tuple[str, ...]:
 @check(
     "sdes-key-in-clear",
     title="The key of SRTP is sent over {transport} in the clear",
-    severity=Severity.CRITICAL,
+    severity=Severity.MEDIUM,
     category=Category.ENCRYPTION,
     rfc="RFC 4568 §8.3",
     needs=Needs.ADDRESSES,
@@ -72,8 +72,8 @@ def _hosts(message: SipMessage) -> tuple[str, ...]:
     only=_has_keys,
 )
 def sdes_key_in_clear(item: Described, model: Model) -> Iterator[Outcome]:
-    """A description with `a=crypto` went over a transport that is not encrypted. Low where no public address takes
-    part; silent on one host.
+    """A description with `a=crypto` went over a transport that is not encrypted: the call works, and is as good as not
+    encrypted. Low where no public address takes part; silent on one host.
     """
     del model
     message = item.message

@@ -6,13 +6,9 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.tls import TlsAlert, TlsConnection, TlsOutcome, version_name
-from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, check
+from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, check
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.secure_connections import (
-    answers_visible,
-    reason_without_tls,
-    sip_over_tls,
-)
+from sip_ci_server.engine.secure_connections import answers_visible
 
 CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49})
 """What a side says of a certificate that it does not accept (RFC 8446 §6.2)."""
@@ -78,34 +74,30 @@ def fatal_alert(connection: TlsConnection, *, by_client: bool) -> TlsAlert | Non
     rfc="RFC 8446 §6.2",
     needs=Needs.CAPTURE,
 )
-def tls_unknown_ca(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_unknown_ca(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """The client ended the handshake with an alert about the server's certificate; in TLS 1.3 it is encrypted."""
-    reason = reason_without_tls(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection in sip_over_tls(model):
-        if connection.outcome is not TlsOutcome.REFUSED:
-            continue
-        alert = fatal_alert(connection, by_client=True)
-        if alert is not None and alert.description in CERTIFICATE_ALERTS:
-            issuer = f", issued by {connection.certificates[0].issuer}" if connection.certificates else ""
-            yield Found(
-                (hello_of(connection), alert_of(connection, alert)),
-                f"{connection.client} refused the certificate of {connection.server}{issuer} with the alert"
-                f" {alert.name}.",
-                {"alert": alert.name},
-                key=(alert.name,),
-            )
-        elif alert is None and fatal_alert(connection, by_client=False) is None:
-            yield Found(
-                (hello_of(connection),),
-                f"{connection.client} sent an encrypted alert to {connection.server} where its Finished was due."
-                " TLS 1.3 hides which one it is, and the certificate too; most often a client refuses for the"
-                " certificate.",
-                {"alert": "an encrypted alert"},
-                key=("encrypted",),
-                confidence=Confidence.LIKELY,
-            )
+    del model
+    if connection.outcome is not TlsOutcome.REFUSED:
+        return
+    alert = fatal_alert(connection, by_client=True)
+    if alert is not None and alert.description in CERTIFICATE_ALERTS:
+        issuer = f", issued by {connection.certificates[0].issuer}" if connection.certificates else ""
+        yield Found(
+            (hello_of(connection), alert_of(connection, alert)),
+            f"{connection.client} refused the certificate of {connection.server}{issuer} with the alert {alert.name}.",
+            {"alert": alert.name},
+            key=(alert.name,),
+        )
+    elif alert is None and fatal_alert(connection, by_client=False) is None:
+        yield Found(
+            (hello_of(connection),),
+            f"{connection.client} sent an encrypted alert to {connection.server} where its Finished was due."
+            " TLS 1.3 hides which one it is, and the certificate too; most often a client refuses for the"
+            " certificate.",
+            {"alert": "an encrypted alert"},
+            key=("encrypted",),
+            confidence=Confidence.LIKELY,
+        )
 
 
 @check(
@@ -116,24 +108,21 @@ def tls_unknown_ca(model: Model, _: Model) -> Iterator[Outcome]:
     rfc="RFC 8446 §6.2",
     needs=Needs.CAPTURE,
 )
-def tls_no_shared_cipher(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_no_shared_cipher(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """The server answered the ClientHello with an alert that says that no version, cipher or protocol suits it."""
-    reason = reason_without_tls(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection in sip_over_tls(model):
-        alert = fatal_alert(connection, by_client=False)
-        if alert is None or alert.description not in _NOTHING_IN_COMMON or connection.certificate_requested:
-            continue
-        offered = connection.client_hello
-        versions = ", ".join(version_name(version) for version in offered.versions) if offered else "unknown versions"
-        yield Found(
-            (hello_of(connection), alert_of(connection, alert)),
-            f"{connection.server} answered the ClientHello of {connection.client} with the alert {alert.name}. The"
-            f" client offered {versions}" + (f" and {len(offered.ciphers)} cipher suites." if offered else "."),
-            {"alert": alert.name},
-            key=(alert.name,),
-        )
+    del model
+    alert = fatal_alert(connection, by_client=False)
+    if alert is None or alert.description not in _NOTHING_IN_COMMON or connection.certificate_requested:
+        return
+    offered = connection.client_hello
+    versions = ", ".join(version_name(version) for version in offered.versions) if offered else "unknown versions"
+    yield Found(
+        (hello_of(connection), alert_of(connection, alert)),
+        f"{connection.server} answered the ClientHello of {connection.client} with the alert {alert.name}. The"
+        f" client offered {versions}" + (f" and {len(offered.ciphers)} cipher suites." if offered else "."),
+        {"alert": alert.name},
+        key=(alert.name,),
+    )
 
 
 @check(
@@ -144,30 +133,25 @@ def tls_no_shared_cipher(model: Model, _: Model) -> Iterator[Outcome]:
     rfc="RFC 8446 §4.4.2.4",
     needs=Needs.CAPTURE,
 )
-def tls_client_cert_required(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_client_cert_required(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """The server asked for a certificate, got none or one that it does not accept, and ended the handshake."""
-    reason = reason_without_tls(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection in sip_over_tls(model):
-        alert = fatal_alert(connection, by_client=False)
-        if alert is None:
-            continue
-        shown = connection.client_certificates
-        missing = shown == () and alert.description in _WITHOUT_CERTIFICATE
-        refused = bool(shown) and alert.description in CERTIFICATE_ALERTS
-        if not (
-            alert.description == _CERTIFICATE_REQUIRED or (connection.certificate_requested and (missing or refused))
-        ):
-            continue
-        had = f"showed the certificate {shown[0].subject}" if shown else "has none"
-        yield Found(
-            (hello_of(connection), alert_of(connection, alert)),
-            f"{connection.server} asked {connection.client} for a certificate; the client {had}, and the server ended"
-            f" the handshake with the alert {alert.name}.",
-            {"alert": alert.name},
-            key=("refused" if shown else "missing",),
-        )
+    del model
+    alert = fatal_alert(connection, by_client=False)
+    if alert is None:
+        return
+    shown = connection.client_certificates
+    missing = shown == () and alert.description in _WITHOUT_CERTIFICATE
+    refused = bool(shown) and alert.description in CERTIFICATE_ALERTS
+    if not (alert.description == _CERTIFICATE_REQUIRED or (connection.certificate_requested and (missing or refused))):
+        return
+    had = f"showed the certificate {shown[0].subject}" if shown else "has none"
+    yield Found(
+        (hello_of(connection), alert_of(connection, alert)),
+        f"{connection.server} asked {connection.client} for a certificate; the client {had}, and the server ended"
+        f" the handshake with the alert {alert.name}.",
+        {"alert": alert.name},
+        key=("refused" if shown else "missing",),
+    )
 
 
 @check(
@@ -178,21 +162,18 @@ def tls_client_cert_required(model: Model, _: Model) -> Iterator[Outcome]:
     rfc="RFC 6066 §3",
     needs=Needs.CAPTURE,
 )
-def tls_sni_unknown(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_sni_unknown(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """The server ended the handshake with unrecognized_name."""
-    reason = reason_without_tls(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection in sip_over_tls(model):
-        alert = fatal_alert(connection, by_client=False)
-        if alert is not None and alert.description == _UNKNOWN_NAME:
-            name = connection.client_hello.server_name if connection.client_hello else ""
-            yield Found(
-                (hello_of(connection), alert_of(connection, alert)),
-                f"{connection.client} asked {connection.server} for `{name}`, and the server knows no such name.",
-                {"name": name},
-                key=(name,),
-            )
+    del model
+    alert = fatal_alert(connection, by_client=False)
+    if alert is not None and alert.description == _UNKNOWN_NAME:
+        name = connection.client_hello.server_name if connection.client_hello else ""
+        yield Found(
+            (hello_of(connection), alert_of(connection, alert)),
+            f"{connection.client} asked {connection.server} for `{name}`, and the server knows no such name.",
+            {"name": name},
+            key=(name,),
+        )
 
 
 @check(
@@ -203,23 +184,19 @@ def tls_sni_unknown(model: Model, _: Model) -> Iterator[Outcome]:
     rfc="RFC 8446 §4.1.3",
     needs=Needs.CAPTURE | Needs.TIMES,
 )
-def tls_no_serverhello(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_no_serverhello(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """A ClientHello got no record of TLS and no other bytes within five seconds, though the connection stood."""
-    reason = reason_without_tls(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection in sip_over_tls(model):
-        if not is_silent(connection) or not answers_visible(model, connection.client, connection.server):
-            continue
-        waited = (connection.ended_time or model.seen.ends or 0.0) - connection.time
-        if waited < _PATIENCE or model.seen.lossy:
-            continue
-        yield Found(
-            (hello_of(connection), *((end_of(connection),) if connection.ended_by_client is not None else ())),
-            f"{connection.server} accepted the connection of {connection.client} and did not answer its ClientHello"
-            f" within {waited:.0f} s.",
-            key=("silent",),
-        )
+    if not is_silent(connection) or not answers_visible(model, connection.client, connection.server):
+        return
+    waited = (connection.ended_time or model.seen.ends or 0.0) - connection.time
+    if waited < _PATIENCE or model.seen.lossy:
+        return
+    yield Found(
+        (hello_of(connection), *((end_of(connection),) if connection.ended_by_client is not None else ())),
+        f"{connection.server} accepted the connection of {connection.client} and did not answer its ClientHello"
+        f" within {waited:.0f} s.",
+        key=("silent",),
+    )
 
 
 def is_silent(connection: TlsConnection) -> bool:
@@ -239,25 +216,21 @@ def is_silent(connection: TlsConnection) -> bool:
     rfc="RFC 8446 §6",
     needs=Needs.CAPTURE,
 )
-def tls_close_mid_handshake(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_close_mid_handshake(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """FIN or RST came before both sides had finished, and no alert said why."""
-    reason = reason_without_tls(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection in sip_over_tls(model):
-        if connection.outcome is not TlsOutcome.CLOSED or any(alert.fatal for alert in connection.alerts):
-            continue
-        if is_silent(connection) and (
-            connection.server.port == 5060 or (connection.ended_time or 0.0) - connection.time >= _PATIENCE
-        ):
-            continue
-        side = "client" if connection.ended_by_client else "server"
-        place = "its certificate was shown" if connection.certificates else "the ServerHello"
-        behind = f"behind {place}" if connection.server_hello else "behind the ClientHello"
-        yield Found(
-            (hello_of(connection), end_of(connection)),
-            f"The {side} ended the connection of {connection.client} to {connection.server} {behind}, without an"
-            " alert.",
-            {"side": side},
-            key=(side,),
-        )
+    del model
+    if connection.outcome is not TlsOutcome.CLOSED or any(alert.fatal for alert in connection.alerts):
+        return
+    if is_silent(connection) and (
+        connection.server.port == 5060 or (connection.ended_time or 0.0) - connection.time >= _PATIENCE
+    ):
+        return
+    side = "client" if connection.ended_by_client else "server"
+    place = "its certificate was shown" if connection.certificates else "the ServerHello"
+    behind = f"behind {place}" if connection.server_hello else "behind the ClientHello"
+    yield Found(
+        (hello_of(connection), end_of(connection)),
+        f"The {side} ended the connection of {connection.client} to {connection.server} {behind}, without an alert.",
+        {"side": side},
+        key=(side,),
+    )

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.observation import Transport
-from sip_ci.trace.tls import TlsOutcome, version_name
+from sip_ci.trace.tls import TlsConnection, TlsOutcome, version_name
 from sip_ci.trace.trace import NoticeKind, TcpEventKind
-from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
+from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, at, check
 from sip_ci_server.engine.checks.tls import alert_of, end_of, hello_of, is_silent
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.secure_connections import exposure, reason_without_tls, sip_over_tls
+from sip_ci_server.engine.secure_connections import exposure
 
 
 @check(
@@ -22,24 +22,21 @@ from sip_ci_server.engine.secure_connections import exposure, reason_without_tls
     rfc="RFC 3261 §19.1.2",
     needs=Needs.CAPTURE,
 )
-def tls_on_plain_port(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_on_plain_port(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """A ClientHello was answered with text, or with the end of the connection on port 5060."""
-    reason = reason_without_tls(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection in sip_over_tls(model):
-        text = connection.outcome is TlsOutcome.NOT_TLS and not connection.plain_by_client
-        ended = connection.outcome is TlsOutcome.CLOSED and connection.server.port == 5060 and is_silent(connection)
-        if not text and not (ended and not connection.ended_by_client):
-            continue
-        answer = connection.plain.decode("ascii", "replace").splitlines()[0] if connection.plain else ""
-        proof = Proof("the answer", text=f"{connection.server} answered: {answer}") if text else end_of(connection)
-        yield Found(
-            (hello_of(connection), proof),
-            f"{connection.client} began a TLS handshake with {connection.server}, which "
-            + ("answered in plain text." if text else "ended the connection."),
-            key=("text" if text else "closed",),
-        )
+    del model
+    text = connection.outcome is TlsOutcome.NOT_TLS and not connection.plain_by_client
+    ended = connection.outcome is TlsOutcome.CLOSED and connection.server.port == 5060 and is_silent(connection)
+    if not text and not (ended and not connection.ended_by_client):
+        return
+    answer = connection.plain.decode("ascii", "replace").splitlines()[0] if connection.plain else ""
+    proof = Proof("the answer", text=f"{connection.server} answered: {answer}") if text else end_of(connection)
+    yield Found(
+        (hello_of(connection), proof),
+        f"{connection.client} began a TLS handshake with {connection.server}, which "
+        + ("answered in plain text." if text else "ended the connection."),
+        key=("text" if text else "closed",),
+    )
 
 
 @check(
@@ -101,26 +98,23 @@ def plain_on_tls_port(model: Model, _: Model) -> Iterator[Outcome]:
     rfc="RFC 8996 §4",
     needs=Needs.CAPTURE,
 )
-def tls_version_obsolete(model: Model, _: Model) -> Iterator[Outcome]:
+def tls_version_obsolete(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
     """The server chose TLS 1.1 or older (RFC 8996 §4 and §5)."""
-    reason = reason_without_tls(model)
-    if reason:
-        yield NotCheckable(reason)
-    for connection in sip_over_tls(model):
-        hello = connection.server_hello
-        if hello is None or hello.version > 0x0302:
-            continue
-        version = version_name(hello.version)
-        yield Found(
-            (
-                hello_of(connection),
-                Proof("what the server chose", text=f"ServerHello: {version}", frame=hello.frame, time=hello.time),
-            ),
-            f"{connection.client} and {connection.server} agreed on {version}.",
-            {"version": version},
-            key=(version,),
-            severity=exposure(connection),
-        )
+    del model
+    hello = connection.server_hello
+    if hello is None or hello.version > 0x0302:
+        return
+    version = version_name(hello.version)
+    yield Found(
+        (
+            hello_of(connection),
+            Proof("what the server chose", text=f"ServerHello: {version}", frame=hello.frame, time=hello.time),
+        ),
+        f"{connection.client} and {connection.server} agreed on {version}.",
+        {"version": version},
+        key=(version,),
+        severity=exposure(connection),
+    )
 
 
 @check(

@@ -7,6 +7,7 @@ from tests.support.calls import ALICE, BOB, Ladder, sdp
 
 from sip_ci.findings import Severity
 from sip_ci.trace.observation import Transport
+from sip_ci.trace.trace import TraceOrigin
 
 PRINT = "a=fingerprint:sha-256 AA:BB:CC"
 WEB = "m=audio {port} UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\n{lines}"
@@ -31,6 +32,17 @@ def test_no_fingerprint() -> None:
     finding = negotiated("a=setup:actpass", f"{PRINT}\r\na=setup:active").findings()["dtls-fingerprint-missing"]
     assert finding.severity is Severity.CRITICAL
     assert finding.evidence[0].text == "m=audio 40000 UDP/TLS/RTP/SAVPF 0"
+
+
+@pytest.mark.parametrize(("lines", "severity"), [("a=sendrecv", Severity.LOW), ("a=setup:actpass", Severity.CRITICAL)])
+def test_an_excerpt_is_low(lines: str, severity: Severity) -> None:
+    ladder = Ladder(transport=Transport.WSS, origin=TraceOrigin.TEXT)
+    call = ladder.call()
+    offer = f"m=audio 40000 UDP/TLS/RTP/SAVPF 18\r\n{lines}"
+    call.respond(call.invite(0.0, offer=sdp(ALICE, media=offer)), 488, 0.5)
+    findings = ladder.findings()
+    assert findings["dtls-fingerprint-missing"].severity is severity
+    assert findings["webrtc-rtcp-mux-missing"].severity is (Severity.LOW if "send" in lines else Severity.MEDIUM)
 
 
 def test_the_fingerprint_of_the_session_and_of_a_bundle() -> None:
