@@ -43,6 +43,14 @@ class Passport:
     """The `iat` in UNIX seconds."""
     attestation: str | None = None
     origin_id: str | None = None
+    kind: str = ""
+    """The `typ` of the token, which is `passport`."""
+    algorithm_parameter: str = ""
+    """The `alg` parameter of the header; empty stands for ES256."""
+    type_parameter: str = ""
+    """The `ppt` parameter of the header."""
+    numbers: tuple[str, ...] = ()
+    """The `tn` of `orig` and `dest`, as written."""
     originator: str = ""
     """The `tn` of `orig`, or its URI."""
     destinations: tuple[str, ...] = ()
@@ -96,6 +104,10 @@ def _parse(value: str, offset: int) -> Passport:
         issued=issued if isinstance(issued, int) else None,
         attestation=_text(payload["attest"]) if "attest" in payload else None,
         origin_id=_text(payload["origid"]) if "origid" in payload else None,
+        kind=_text(header.get("typ")),
+        algorithm_parameter=(parameters.get("alg") or "").strip().strip('"'),
+        type_parameter=(parameters.get("ppt") or "").strip().strip('"'),
+        numbers=tuple(one for name in ("orig", "dest") for one in _identities(payload.get(name), ("tn",))),
         originator=next(iter(_identities(payload.get("orig"))), ""),
         destinations=tuple(_identities(payload.get("dest"))),
     )
@@ -114,11 +126,11 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _identities(value: object) -> list[str]:
+def _identities(value: object, names: tuple[str, ...] = ("tn", "uri")) -> list[str]:
     """The telephone numbers and URIs of `orig` or `dest`, of which each may be one or a list."""
     found: list[str] = []
     if isinstance(value, dict):
-        for name in ("tn", "uri"):
+        for name in names:
             entry = value.get(name)
             entries = entry if isinstance(entry, list) else [entry]
             found += [item for item in entries[:100] if isinstance(item, str)]

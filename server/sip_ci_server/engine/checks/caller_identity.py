@@ -27,15 +27,16 @@ _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 _ABSENT = "the trace holds no INVITE with an Identity header"
 
 
-def _is_signed(transaction: Transaction) -> bool:
+def is_signed(transaction: Transaction) -> bool:
+    """Whether a transaction is an INVITE outside a dialog with an Identity header."""
     return transaction.method == "INVITE" and transaction.is_initial and bool(transaction.request.lines_of("identity"))
 
 
-def _readable(transaction: Transaction, model: Model) -> list[Passport]:
-    """The tokens that can be read, at the first hop of the trace that has them."""
+def first_seen(transaction: Transaction, model: Model, *, readable: bool = True) -> list[Passport]:
+    """The tokens, or those of them that can be read, at the first hop of the trace that has them."""
     if model.is_forwarded(transaction) and not _was_added(transaction, model):
         return []
-    return [entry for entry in passports_of(transaction.request) if entry.readable]
+    return [entry for entry in passports_of(transaction.request) if entry.readable or not readable]
 
 
 def _was_added(transaction: Transaction, model: Model) -> bool:
@@ -113,7 +114,7 @@ def stir_identity_missing(model: Model, _: Model) -> Iterator[Outcome]:
     category=Category.AUTHENTICATION,
     rfc="RFC 8224 §4",
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_identity_malformed(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A PASSporT has no three parts, no JSON, no iat, orig or dest, or the header no info (RFC 8224 §4, RFC
@@ -138,7 +139,7 @@ def _ages(transaction: Transaction, model: Model) -> Iterator[tuple[Passport, fl
     time = transaction.time
     if time is None or model.trace.clock is not Clock.ABSOLUTE:
         return
-    for passport in _readable(transaction, model):
+    for passport in first_seen(transaction, model):
         if passport.issued is not None:
             yield passport, time - passport.issued
 
@@ -152,7 +153,7 @@ def _ages(transaction: Transaction, model: Model) -> Iterator[tuple[Passport, fl
     confidence=Confidence.LIKELY,
     needs=Needs.TIMES | Needs.CAPTURE,
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_iat_stale(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The iat of a PASSporT is more than 60 s before its packet (RFC 8224 §6.2): high where the call was refused, else
@@ -179,7 +180,7 @@ def stir_iat_stale(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     confidence=Confidence.LIKELY,
     needs=Needs.TIMES | Needs.CAPTURE,
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_clock_skew(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The iat of a PASSporT is later than its packet: low up to 60 s and beyond a day, else medium."""
@@ -209,7 +210,7 @@ def _caller_numbers(request: SipMessage) -> list[str]:
     category=Category.AUTHENTICATION,
     rfc="RFC 8224 §4.1",
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_orig_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The number in orig is neither that of P-Asserted-Identity nor that of From (RFC 8224 §4.1, §6.2.4, §8.3).
@@ -217,7 +218,7 @@ def stir_orig_mismatch(transaction: Transaction, model: Model) -> Iterator[Outco
     Separators do not count, nor a country code that only one of them has.
     """
     numbers = _caller_numbers(transaction.request)
-    for passport in _readable(transaction, model):
+    for passport in first_seen(transaction, model):
         if len(digits_of(passport.originator)) < 3 or not numbers or passport.type in ("div", "div-o"):
             continue
         if any(is_same_number(passport.originator, number) for number in numbers):
@@ -236,12 +237,12 @@ def stir_orig_mismatch(transaction: Transaction, model: Model) -> Iterator[Outco
     category=Category.AUTHENTICATION,
     rfc="RFC 8224 §4.1",
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_dest_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """No number in dest is that of To or the Request-URI (RFC 8224 §4.1); a div PASSporT explains it (RFC 8946)."""
     request = transaction.request
-    passports = _readable(transaction, model)
+    passports = first_seen(transaction, model)
     if any(entry.type in ("div", "div-o") for entry in passports):
         return
     numbers = [user for user in (request.to.uri.user, request.request_uri.user) if len(digits_of(user)) > 2]
@@ -264,11 +265,11 @@ def stir_dest_mismatch(transaction: Transaction, model: Model) -> Iterator[Outco
     category=Category.AUTHENTICATION,
     rfc="RFC 8225 §4.2, §8.1",
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_alg(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The algorithm is not ES256 (RFC 8225 §4.2); low where only the extension type is unknown (§8.1)."""
-    for passport in _readable(transaction, model):
+    for passport in first_seen(transaction, model):
         algorithm = passport.algorithm
         if algorithm == "ES256" and passport.type in TYPES:
             continue
@@ -287,13 +288,13 @@ def stir_alg(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     category=Category.AUTHENTICATION,
     rfc="RFC 8225 §4.3",
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_x5u(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The x5u is missing, is no https URL (medium), or is not that of the info parameter (RFC 8225 §4.3,
     RFC 8224 §4.1).
     """
-    for passport in _readable(transaction, model):
+    for passport in first_seen(transaction, model):
         severity = None
         if not passport.url:
             fault = "x5u is missing"
@@ -319,11 +320,11 @@ def stir_x5u(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     category=Category.AUTHENTICATION,
     rfc="RFC 8588 §4",
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_attest(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A SHAKEN PASSporT has no attestation A, B or C (RFC 8588 §4)."""
-    for passport in _readable(transaction, model):
+    for passport in first_seen(transaction, model):
         if passport.type != "shaken" or passport.attestation in ("A", "B", "C"):
             continue
         value = repr(passport.attestation) if passport.attestation is not None else "missing"
@@ -340,11 +341,11 @@ def stir_attest(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     category=Category.AUTHENTICATION,
     rfc="RFC 8588 §5",
     absent=_ABSENT,
-    only=_is_signed,
+    only=is_signed,
 )
 def stir_origid(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A SHAKEN PASSporT has no origid, or one that is no UUID (RFC 8588 §5)."""
-    for passport in _readable(transaction, model):
+    for passport in first_seen(transaction, model):
         if passport.type != "shaken" or _UUID.match(passport.origin_id or ""):
             continue
         yield _found(

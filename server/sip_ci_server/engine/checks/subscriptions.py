@@ -232,12 +232,15 @@ def sub_expires_missing(transaction: Transaction, model: Model) -> Iterator[Outc
     title="{method} without an Event header",
     severity=Severity.MEDIUM,
     category=Category.COMPLIANCE,
-    rfc="RFC 6665 §3.1.2, §3.2.1",
-    absent="the trace holds no SUBSCRIBE and no NOTIFY",
-    only=lambda transaction: transaction.method in ("SUBSCRIBE", "NOTIFY"),
+    rfc="RFC 6665 §3.1.2, §3.2.1; RFC 3903 §4.1",
+    absent="the trace holds no SUBSCRIBE, NOTIFY or PUBLISH",
+    only=lambda transaction: transaction.method in ("SUBSCRIBE", "NOTIFY", "PUBLISH"),
 )
 def event_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A SUBSCRIBE or NOTIFY has no Event header (RFC 6665 §3.1.2, §3.2.1). Low for a NOTIFY outside a subscription."""
+    """A SUBSCRIBE, NOTIFY or PUBLISH has no Event header (RFC 6665 §3.1.2, §3.2.1, RFC 3903 §4.1).
+
+    Low for a NOTIFY outside a subscription, and for what was accepted.
+    """
     if transaction.request.lines_of("event") or model.is_forwarded(transaction):
         return
     unasked = transaction.method == "NOTIFY" and transaction.is_initial
