@@ -7,16 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from sip_ci.findings import Category, Confidence, Severity
-from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, check
+from sip_ci_server.engine.checks.registry import Needs, Outcome, check
 from sip_ci_server.engine.checks.stream_evidence import (
     LONG,
     at_most,
-    calls_of,
-    doubts,
+    doubted,
     goes_to_caller,
-    hearer_of,
     is_audio,
     shown,
+    told,
 )
 from sip_ci_server.engine.media_promises import is_promised
 from sip_ci_server.engine.model import Model
@@ -64,20 +63,15 @@ def rtp_jitter(stream: Stream, model: Model) -> Iterator[Outcome]:
     if low < SUSTAINED:
         return
     severity = Severity.HIGH if high >= SUSTAINED else Severity.MEDIUM
-    limit, confidence, remark = doubts(stream, model)
     highest = timing.jitter_ms
-    hearer = hearer_of(stream, model)
-    yield Found(
-        (shown(stream, "the highest jitter is after this packet", frame=timing.jitter_frame),),
+    found = told(
+        stream, model, shown(stream, "the highest jitter is after this packet", frame=timing.jitter_frame),
         f"The interarrival jitter of the {stream.codec} stream from {stream.source} to {stream.destination} was at or"
         f" above {JITTER_LIMITS_MS[-1]:g} ms after {low} of its {stream.packets} packets, and {highest:.0f} ms at the"
-        f" worst.{remark}",
-        {"jitter": f"{highest:.0f}", "codec": stream.codec, "hearer": hearer},
-        key=(stream.codec, hearer),
-        calls=calls_of(stream, model),
-        severity=at_most(severity, limit),
-        confidence=Confidence.POSSIBLE if confidence is Confidence.POSSIBLE else Confidence.LIKELY,
-    )
+        " worst.",
+        jitter=f"{highest:.0f}",
+    )  # fmt: skip
+    yield doubted(found, stream, model, severity, Confidence.LIKELY)
 
 
 @check(
@@ -98,23 +92,19 @@ def rtp_gap(stream: Stream, model: Model) -> Iterator[Outcome]:
     if not pauses:
         return
     worst = max(pauses, key=lambda item: item.seconds)
-    limit, confidence, remark = doubts(stream, model)
-    hearer = hearer_of(stream, model)
     what = f"{worst.lost} packets are missing" if worst.lost else "the packets then came all at once"
     severity = Severity.HIGH if worst.seconds >= 2.0 else Severity.MEDIUM
     if not worst.lost:
         # A sender that was stalled for a moment, as load generators are, cannot be told from a path that was.
-        limit = at_most(limit, Severity.LOW if worst.seconds < 1.0 else Severity.MEDIUM)
-    yield Found(
-        (shown(stream, f"the first packet after {worst.seconds:.2f} s", frame=worst.frame, time=worst.end),),
+        severity = at_most(severity, Severity.LOW if worst.seconds < 1.0 else Severity.MEDIUM)
+    found = told(
+        stream, model,
+        shown(stream, f"the first packet after {worst.seconds:.2f} s", frame=worst.frame, time=worst.end),
         f"For {worst.seconds:.2f} s no packet of the {stream.codec} stream from {stream.source} to"
-        f" {stream.destination} came; {what}. There are {len(pauses)} such pauses.{remark}",
-        {"codec": stream.codec, "hearer": hearer, "seconds": f"{worst.seconds:.1f}"},
-        key=(stream.codec, hearer),
-        calls=calls_of(stream, model),
-        severity=at_most(severity, limit),
-        confidence=confidence if worst.lost else Confidence.POSSIBLE,
-    )
+        f" {stream.destination} came; {what}. There are {len(pauses)} such pauses.",
+        seconds=f"{worst.seconds:.1f}",
+    )  # fmt: skip
+    yield doubted(found, stream, model, severity, Confidence.CERTAIN if worst.lost else Confidence.POSSIBLE)
 
 
 @check(
@@ -140,19 +130,14 @@ def rtp_burst_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
     start, end = int(rows.time_ns[place]) / 1e9, int(rows.time_ns[place + 1]) / 1e9
     if not _agreed(stream, model, start, end):
         return
-    limit, confidence, remark = doubts(stream, model)
-    hearer = hearer_of(stream, model)
-    yield Found(
-        (shown(stream, "the packet after the longest run", frame=int(rows.frame[place + 1]), time=end),),
+    found = told(
+        stream, model, shown(stream, "the packet after the longest run", frame=int(rows.frame[place + 1]), time=end),
         f"Of {loss.expected} {stream.codec} packets from {stream.source} to {stream.destination}, {loss.lost} are"
         f" missing in {len(loss.runs)} runs, the longest of {loss.longest_run} packets; the burst ratio is"
-        f" {loss.burst_ratio:.1f}.{remark}",
-        {"run": str(loss.longest_run), "codec": stream.codec, "hearer": hearer},
-        key=(stream.codec, hearer),
-        calls=calls_of(stream, model),
-        severity=at_most(Severity.MEDIUM, limit),
-        confidence=confidence,
-    )
+        f" {loss.burst_ratio:.1f}.",
+        run=str(loss.longest_run),
+    )  # fmt: skip
+    yield doubted(found, stream, model, Severity.MEDIUM)
 
 
 @check(
@@ -176,19 +161,14 @@ def rtp_mos_low(stream: Stream, model: Model) -> Iterator[Outcome]:
     severity = next((step for value, step in MOS_STEPS if score.value < value), None)
     if severity is None:
         return
-    limit, confidence, remark = doubts(stream, model)
-    hearer = hearer_of(stream, model)
-    yield Found(
-        (shown(stream, f"{stream.loss.lost} of {stream.loss.expected} packets are missing"),),
+    found = told(
+        stream, model, shown(stream, f"{stream.loss.lost} of {stream.loss.expected} packets are missing"),
         f"{stream.loss.percent:.1f} % loss with a burst ratio of {stream.loss.burst_ratio:.1f} gives {stream.codec}"
         f" from {stream.source} to {stream.destination} a MOS of {score.value:.2f} ({score.model}) even"
-        f" where the receiver conceals losses.{remark}",
-        {"codec": stream.codec, "hearer": hearer, "mos": f"{score.value:.1f}"},
-        key=(stream.codec, hearer),
-        calls=calls_of(stream, model),
-        severity=at_most(severity, limit),
-        confidence=Confidence.POSSIBLE if confidence is Confidence.POSSIBLE else Confidence.LIKELY,
-    )
+        " where the receiver conceals losses.",
+        mos=f"{score.value:.1f}",
+    )  # fmt: skip
+    yield doubted(found, stream, model, severity, Confidence.LIKELY)
 
 
 @check(
@@ -224,14 +204,11 @@ def rtp_duplicate(stream: Stream, model: Model) -> Iterator[Outcome]:
 def _disordered(stream: Stream, model: Model, count: int, what: str) -> Iterator[Outcome]:
     if stream.packets < LONG or count <= DISORDER * stream.packets or not is_audio(stream):
         return
-    hearer = hearer_of(stream, model)
-    yield Found(
-        (shown(stream, f"{count} packets {what}"),),
+    yield told(
+        stream, model, shown(stream, f"{count} packets {what}"),
         f"{count} of {stream.packets} {stream.codec} packets from {stream.source} to {stream.destination} {what}.",
-        {"percent": f"{100 * count / stream.packets:.1f}", "codec": stream.codec, "hearer": hearer},
-        key=(stream.codec, hearer),
-        calls=calls_of(stream, model),
-    )
+        percent=f"{100 * count / stream.packets:.1f}",
+    )  # fmt: skip
 
 
 @check(
@@ -255,20 +232,15 @@ def rtp_timestamp_jump(stream: Stream, model: Model) -> Iterator[Outcome]:
     if not jumps:
         return
     worst = max(jumps, key=lambda item: abs(item.seconds))
-    hearer = hearer_of(stream, model)
-    limit, confidence, remark = doubts(stream, model)
-    severity = Severity.MEDIUM if len(jumps) > 2 else Severity.LOW
-    yield Found(
-        (shown(stream, "the packet after the jump", frame=worst.frame, time=worst.time),),
+    found = told(
+        stream, model, shown(stream, "the packet after the jump", frame=worst.frame, time=worst.time),
         f"Between two packets {worst.packets} apart in sequence the timestamp of the {stream.codec} stream from"
         f" {stream.source} to {stream.destination} moved by {worst.seconds:.1f} s, which the clock on the wall did not;"
-        f" there are {len(jumps)} such jumps.{remark}",
-        {"codec": stream.codec, "hearer": hearer, "seconds": f"{worst.seconds:.1f}"},
-        key=(stream.codec, hearer),
-        calls=calls_of(stream, model),
-        severity=at_most(severity, limit),
-        confidence=Confidence.POSSIBLE if confidence is Confidence.POSSIBLE else Confidence.LIKELY,
-    )
+        f" there are {len(jumps)} such jumps.",
+        seconds=f"{worst.seconds:.1f}",
+    )  # fmt: skip
+    severity = Severity.MEDIUM if len(jumps) > 2 else Severity.LOW
+    yield doubted(found, stream, model, severity, Confidence.LIKELY)
 
 
 @check(
@@ -287,14 +259,12 @@ def rtp_clock_drift(stream: Stream, model: Model) -> Iterator[Outcome]:
     drift = timing_of(stream).drift_percent
     if drift is None or abs(drift) < DRIFT or stream.clock_inferred:
         return
-    hearer = hearer_of(stream, model)
     faster = "fast" if drift > 0 else "slow"
-    yield Found(
-        (shown(stream, f"the sender's clock is {abs(drift):.2f} % {faster}"),),
+    yield told(
+        stream, model, shown(stream, f"the sender's clock is {abs(drift):.2f} % {faster}"),
         f"In {stream.duration:.0f} s the timestamps of the {stream.codec} stream from {stream.source} to"
         f" {stream.destination} ran {abs(drift):.2f} % {faster} against the times of arrival, so that a jitter buffer"
         f" {'fills up' if drift > 0 else 'runs empty'} by {abs(drift) * 600:.0f} ms in a minute.",
-        {"codec": stream.codec, "hearer": hearer, "percent": f"{abs(drift):.1f}"},
-        key=(stream.codec, hearer, faster),
-        calls=calls_of(stream, model),
-    )
+        key=faster,
+        percent=f"{abs(drift):.1f}",
+    )  # fmt: skip

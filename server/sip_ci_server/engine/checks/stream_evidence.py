@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sip_ci.findings import Confidence, Severity
-from sip_ci_server.engine.checks.registry import Proof
+from sip_ci_server.engine.checks.registry import Found, Proof
 from sip_ci_server.engine.media_sessions import MediaSession
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.stream_timing import VIDEO_CLOCK
@@ -69,3 +71,28 @@ def doubts(stream: Stream, model: Model) -> tuple[Severity, Confidence, str]:
 def at_most(severity: Severity, limit: Severity) -> Severity:
     """The lower of two severities."""
     return max(severity, limit, key=lambda step: step.rank)
+
+
+def told(stream: Stream, model: Model, proof: Proof, detail: str, *, key: str = "", **values: str) -> Found:
+    """What is found of a stream: its title may name the codec and who hears it, which are its key as well."""
+    hearer = hearer_of(stream, model)
+    return Found(
+        (proof,),
+        detail,
+        {"codec": stream.codec, "hearer": hearer, **values},
+        key=(stream.codec, hearer, *((key,) if key else ())),
+        calls=calls_of(stream, model),
+    )
+
+
+def doubted(
+    found: Found, stream: Stream, model: Model, severity: Severity, confidence: Confidence = Confidence.CERTAIN
+) -> Found:
+    """The same as far as the numbers of the stream bear it: at most as severe and as sure, with the reason."""
+    limit, sure, remark = doubts(stream, model)
+    return replace(
+        found,
+        detail=found.detail + remark,
+        severity=at_most(severity, limit),
+        confidence=max(sure, confidence, key=list(Confidence).index),
+    )
