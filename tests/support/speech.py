@@ -33,18 +33,19 @@ def a_law(sample: int) -> int:
     return (sign | exponent << 4 | mantissa) ^ 0x55
 
 
-def tone_sample(n: int) -> int:
+def tone_sample(n: float) -> int:
     """The `n`-th sample of a warbling tone at 8 kHz, 16 bits."""
     return int(8000 * math.sin(2 * math.pi * (440 + 60 * math.sin(n / 4000)) * n / _SAMPLE_RATE))
 
 
-def write_tone(path: Path, seconds: float) -> None:
-    """Writes the same tone as a WAV file, 8 kHz, 16 bits, one channel."""
+def write_tone(path: Path, seconds: float, rate: int = _SAMPLE_RATE) -> None:
+    """Writes the same tone as a WAV file of `rate` samples a second, 16 bits, one channel."""
+    step = _SAMPLE_RATE / rate
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(_SAMPLE_RATE)
-        file.writeframes(b"".join(struct.pack("<h", tone_sample(n)) for n in range(int(seconds * _SAMPLE_RATE))))
+        file.setframerate(rate)
+        file.writeframes(b"".join(struct.pack("<h", tone_sample(n * step)) for n in range(int(seconds * rate))))
 
 
 def _payload(packet: int) -> bytes:

@@ -28,14 +28,14 @@ class Identity:
     key: Path
 
 
-def make_identity(folder: Path, name: str = "sip.example.com") -> Identity:
-    """Make one that is valid for a day from now."""
+def make_identity(folder: Path, name: str = "sip.example.com", names: str = "") -> Identity:
+    """Make one that is valid for a day from now; `names` are its subjectAltName where they are others than `name`."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     subprocess.run(
         [
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
             "-days", "1", "-keyout", str(key), "-out", str(certificate), "-subj", f"/CN={name}",
-            "-addext", f"subjectAltName=DNS:{name},URI:sip:{name}",
+            "-addext", f"subjectAltName={names or f'DNS:{name},URI:sip:{name}'}",
         ],
         check=True, capture_output=True, timeout=30,
     )  # fmt: skip

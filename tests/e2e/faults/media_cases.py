@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.faults import codecs, dtmf, media_path, media_quality
+from tests.e2e.faults import codecs, dtmf, media_path, media_quality, media_relay, phones
 from tests.e2e.live.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -10,4 +10,6 @@ CASES: tuple[Case, ...] = (
     *media_quality.CASES,
     *codecs.CASES,
     *dtmf.CASES,
+    *media_relay.CASES,
+    *phones.CASES,
 )
