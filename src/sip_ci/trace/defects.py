@@ -105,10 +105,10 @@ def _request_line_defects(message: SipMessage) -> Iterator[Defect]:
     if len(stripped) < len(line) and _keeps_blanks(message):
         explanation = "Blanks follow the request line"
         yield Defect(DefectRule.START_LINE_TRAILING_SPACE, len(stripped), len(line), explanation, True)
-    if message.fidelity is Fidelity.EXACT:
-        if line[len(message.method) : start] != b" " or line[end:version] != b" ":
-            explanation = "One space separates the parts of a request line"
-            yield Defect(DefectRule.START_LINE_SPACING, 0, len(stripped), explanation, True)
+    one_space = line[len(message.method) : start] == b" " and line[end:version] == b" "
+    if message.fidelity is Fidelity.EXACT and not one_space:
+        explanation = "One space separates the parts of a request line"
+        yield Defect(DefectRule.START_LINE_SPACING, 0, len(stripped), explanation, True)
     for fault in _request_uri_faults(message):
         if fault.rule is not DefectRule.REQUEST_URI_WHITE_SPACE or message.fidelity is Fidelity.EXACT:
             yield Defect(fault.rule, start, end, fault.explanation, fault.invalid)

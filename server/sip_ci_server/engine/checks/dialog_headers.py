@@ -97,6 +97,34 @@ def contact_missing_invite(transaction: Transaction, _: Model) -> Iterator[Outco
 
 
 @check(
+    "contact-missing-1xx",
+    title="{status} with a To tag has no Contact",
+    severity=Severity.MEDIUM,
+    category=Category.COMPLIANCE,
+    rfc="RFC 3261 §12.1.1",
+    absent="the trace holds no INVITE with a provisional response",
+    only=lambda transaction: transaction.method == "INVITE" and bool(transaction.provisionals),
+)
+def contact_missing_1xx(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """A 101 to 199 makes an early dialog by its To tag and gives no address for it (RFC 3261 §12.1.1). Low unless sent
+    reliably, when a PRACK needs the address.
+    """
+    del model
+    for response in transaction.provisionals:
+        if response.status == 100 or not response.to.tag or not _is_whole(response) or response.lines_of("contact"):
+            continue
+        yield Found(
+            (at(response, "a To tag, and no Contact"),),
+            f"{name_of(response)} sent {phrase_of(response)}, whose To tag makes an early dialog, and gave no Contact.",
+            {"status": phrase_of(response)},
+            key=(agent_of(response),),
+            calls=(transaction.call_id,),
+            severity=None if "100rel" in response.options("require") else Severity.LOW,
+        )
+        return
+
+
+@check(
     "to-tag-missing",
     title="{status} to {method} has no To tag",
     severity=Severity.HIGH,

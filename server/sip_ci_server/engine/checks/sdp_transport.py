@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
@@ -12,6 +13,8 @@ from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Described
 
 _DISCARD_PORT = 9
+_NO_VALUE = re.compile(r"\?+|\(?null\)?|undefined|none|nan|\$\{?\w+\}?|\{\{?\s?\w+\s?\}?\}|\[[a-z]\w*\]", re.IGNORECASE)
+"""Placeholders of programs and templates; what people write to hide an address is none of them."""
 
 
 @check(
@@ -51,11 +54,14 @@ def sdp_rtp_port_odd(item: Described, model: Model) -> Iterator[Outcome]:
     rfc="RFC 8866 §5.7",
 )
 def sdp_connection_malformed(item: Described, model: Model) -> Iterator[Outcome]:
-    """The address of a c= line has a slash though it is no multicast address, or, low, the session has several c=
-    lines.
+    """The address of a c= line has a slash though it is no multicast address, or is what a program writes where it has
+    no value, such as `?` or `[media_ip]`; or, low, the session has several c= lines.
     """
     del model
     lines = [line for line in item.description.lines if line.type == "c"]
+    empty = next((line for line in lines if _NO_VALUE.fullmatch(_address_in(line))), None)
+    if empty is not None:
+        yield _malformed(item, empty, "has a placeholder in place of an address", "no value", None)
     sliced = next((line for line in lines if _is_sliced_unicast(line)), None)
     if sliced is not None:
         address = sliced.value.split()[2]
@@ -63,6 +69,10 @@ def sdp_connection_malformed(item: Described, model: Model) -> Iterator[Outcome]
     session = [line for line in item.description.session_lines if line.type == "c"]
     if len(session) > 1:
         yield _malformed(item, session[1], f"is one of {len(session)} for the session", "several", Severity.LOW)
+
+
+def _address_in(line: SdpLine) -> str:
+    return "".join(line.value.split(None, 2)[2:])[:80]
 
 
 def _is_sliced_unicast(line: SdpLine) -> bool:

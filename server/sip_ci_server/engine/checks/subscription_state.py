@@ -19,6 +19,8 @@ _ABSENT = "the trace holds no NOTIFY inside a subscription"
 _FATAL = frozenset({404, 405, 410, 416, *range(480, 486), 489, 501, 604})
 """Responses that end a subscription (RFC 6665 §4.1.2.2, §4.2.2)."""
 _LARGEST = 2**32 - 1
+_WHOLE = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
+"""What shows all headers of a message."""
 
 
 def id_of(message: SipMessage) -> str | None:
@@ -242,13 +244,18 @@ def notify_after_end(transaction: Transaction, model: Model) -> Iterator[Outcome
     severity=Severity.MEDIUM,
     category=Category.COMPLIANCE,
     rfc="RFC 3261 §8.1.1.8; RFC 3515 §2",
-    absent="the trace holds no SUBSCRIBE and no REFER outside a dialog",
-    only=lambda transaction: transaction.method in ("SUBSCRIBE", "REFER") and transaction.is_initial,
+    absent="the trace holds no SUBSCRIBE and no REFER",
+    only=lambda transaction: transaction.method in ("SUBSCRIBE", "REFER"),
 )
 def contact_missing_subscribe(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A SUBSCRIBE or REFER that opens a dialog has no Contact (RFC 3261 §8.1.1.8, RFC 3515 §2); low unless refused."""
+    """A SUBSCRIBE that opens a dialog, or a REFER, has no Contact (RFC 3261 §8.1.1.8, RFC 3515 §2).
+
+    Low unless it was refused with 400.
+    """
     request, final = transaction.request, transaction.final
-    if request.lines_of("contact") or request.fidelity is not Fidelity.EXACT or model.is_forwarded(transaction):
+    if request.lines_of("contact") or request.fidelity not in _WHOLE or model.is_forwarded(transaction):
+        return
+    if transaction.method == "SUBSCRIBE" and not transaction.is_initial:
         return
     yield Found(
         (at(request, "has no Contact"),),

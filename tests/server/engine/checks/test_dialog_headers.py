@@ -36,6 +36,35 @@ def test_an_invite_without_contact(status: int, severity: str) -> None:
     assert finding.severity in ((severity,) if status != 404 else ("low", "medium"))
 
 
+@pytest.mark.parametrize(
+    ("status", "lines", "severity"),
+    [
+        (180, ("Contact",), "low"),
+        (183, ("Contact", "Require: 100rel", "RSeq: 1"), "medium"),
+        (180, (), None),
+        (100, ("Contact",), None),
+    ],
+)
+def test_a_provisional_response_without_contact(status: int, lines: tuple[str, ...], severity: str | None) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0, "Supported: 100rel")
+    call.respond(invite, status, 0.1, *lines)
+    finding = ladder.end(1.0).findings().get("contact-missing-1xx")
+
+    assert (finding.severity.value if finding else None) == severity
+
+
+def test_a_provisional_response_without_tag_makes_no_dialog() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    ringing = call.respond(invite, 180, 0.1, "Contact")
+    ringing.packets[0].raw = ringing.packets[0].raw.replace(b";tag=b1", b"")
+
+    assert "contact-missing-1xx" not in ladder.end(1.0).findings()
+
+
 def test_a_response_without_to_tag() -> None:
     ladder = Ladder()
     call = ladder.call()

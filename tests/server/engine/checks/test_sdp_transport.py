@@ -55,6 +55,21 @@ def test_a_netmask_in_the_address() -> None:
     assert finding.evidence[0].text == "c=IN IP4 192.0.2.10/24"
 
 
+@pytest.mark.parametrize("address", ["?", "(null)", "undefined", "[media_ip]", "${ip}", "{{ host }}"])
+def test_a_placeholder_in_place_of_the_address(address: str) -> None:
+    finding = offered("m=audio 40000 RTP/AVP 0", connection=f"c=IN IP4 {address}").findings()[
+        "sdp-connection-malformed"
+    ]
+    assert finding.severity is Severity.MEDIUM
+    assert finding.evidence[0].text == f"c=IN IP4 {address}"
+
+
+@pytest.mark.parametrize("address", ["media.example.com", "localhost", "x.x.x.x", "REDACTED", "0.0.0.0"])
+def test_names_and_hidden_addresses(address: str) -> None:
+    ladder = offered("m=audio 40000 RTP/AVP 0", connection=f"c=IN IP4 {address}")
+    assert "sdp-connection-malformed" not in ladder.findings()
+
+
 def test_two_addresses_of_the_session_are_low() -> None:
     lines = f"c=IN IP4 {ALICE.host}\r\nc=IN IP4 192.0.2.11"
     finding = offered("m=audio 40000 RTP/AVP 0", connection=lines).findings()["sdp-connection-malformed"]

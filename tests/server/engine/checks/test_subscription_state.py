@@ -215,6 +215,21 @@ def test_a_request_without_contact(method: str, line: str, status: int, expected
     assert (finding.severity if finding else None) is expected
 
 
+@pytest.mark.parametrize(("method", "expected"), [("REFER", Severity.HIGH), ("SUBSCRIBE", None)])
+def test_a_request_without_contact_inside_a_call(method: str, expected: Severity | None) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    request = call.request(method, 5.0, EVENT, "Contact", "Refer-To: <sip:carol@example.com>")
+    call.respond(request, 400, 5.1)
+    findings = ladder.end(60.0).findings()
+    finding = findings.get("contact-missing-subscribe")
+
+    assert (finding.severity if finding else None) is expected
+    if finding:
+        assert not findings["refer-rejected"].root
+
+
 @pytest.mark.parametrize(
     ("event", "answer", "found"),
     [
