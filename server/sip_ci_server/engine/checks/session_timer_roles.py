@@ -100,7 +100,7 @@ def min_se_not_repeated(leg: Leg, model: Model) -> Iterator[Outcome]:
 @check(
     "st-refresher-unable",
     title="{status} leaves the refresh to a caller that does not know session timers",
-    severity=Severity.MEDIUM,
+    severity=Severity.LOW,
     category=Category.TIMING,
     rfc="RFC 4028 §9",
     confidence=Confidence.LIKELY,
@@ -110,7 +110,7 @@ def min_se_not_repeated(leg: Leg, model: Model) -> Iterator[Outcome]:
 def st_refresher_unable(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The 2xx says refresher=uac, and the request does not list timer, so that only uas is allowed (RFC 4028 §9).
 
-    Low inside a dialog, and where the request has a Session-Expires of its own; silent where that side refreshes later.
+    Silent where that side refreshes later. The call that is cut for it is an effect.
     """
     success, request = transaction.success, transaction.request
     given = interval_of(success) if success is not None else None
@@ -124,7 +124,6 @@ def st_refresher_unable(transaction: Transaction, model: Model) -> Iterator[Outc
             for item in refreshes_of(leg)
         ):
             return
-    certain = transaction.is_initial and not request.lines_of("session-expires")
     yield Found(
         (
             at(request, "does not list timer in Supported"),
@@ -136,7 +135,6 @@ def st_refresher_unable(transaction: Transaction, model: Model) -> Iterator[Outc
         {"status": phrase_of(success)},
         key=(transaction.method,),
         calls=(transaction.call_id,),
-        severity=None if certain else Severity.LOW,
     )
 
 

@@ -59,7 +59,7 @@ def test_a_refresh_by_the_one_who_received_min_se(given: str, again: tuple[str, 
 @pytest.mark.parametrize(
     ("request_", "refresher", "severity"),
     [
-        (("X-Any: 1",), "uac", Severity.MEDIUM),
+        (("X-Any: 1",), "uac", Severity.LOW),
         (("Session-Expires: 1800",), "uac", Severity.LOW),
         (("X-Any: 1",), "uas", None),
         ((TIMER,), "uac", None),
