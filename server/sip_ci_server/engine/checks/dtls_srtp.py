@@ -9,6 +9,7 @@ from sip_ci.trace.sdp import MediaDescription, SdpLine, SessionDescription
 from sip_ci.trace.trace import TraceOrigin
 from sip_ci_server.engine.checks.registry import Found, Outcome, at_sdp, check
 from sip_ci_server.engine.checks.sdp_answers import NO_ANSWER, has_answer
+from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Described, Pair, Round
 
@@ -182,3 +183,59 @@ def _keyed_by_dtls(pair: Pair) -> bool:
 
 def _role(media: MediaDescription) -> str:
     return (media.attribute("setup", inherit=True) or "").lower()
+
+
+@check(
+    "dtls-role-changed",
+    title="The DTLS roles change in the middle of the call, on the same addresses",
+    severity=Severity.MEDIUM,
+    category=Category.ENCRYPTION,
+    rfc="RFC 8842 §5.1",
+    confidence=Confidence.LIKELY,
+    absent="the trace holds no call that agrees on DTLS twice",
+    only=lambda leg: leg.answer is not None,
+)
+def dtls_role_changed(leg: Leg, model: Model) -> Iterator[Outcome]:
+    """A later answer turns the roles round while certificates, addresses and credentials of both sides stay.
+
+    Other roles mean a new association (RFC 8842 §4), for which one side has to take a new address or port (§5.1);
+    without one the roles must stay (§5.3).
+    """
+    agreed: dict[int, tuple[bool, tuple[str, ...], Pair]] = {}
+    for item in model.rounds[leg.number]:
+        for pair in item.pairs:
+            answered = _role(pair.answered)
+            if not _keyed_by_dtls(pair) or answered not in ("active", "passive"):
+                continue
+            by_caller = (answered == "passive") is item.offered_by_caller
+            sides = (pair.offered, pair.answered) if item.offered_by_caller else (pair.answered, pair.offered)
+            marks = tuple(mark for side in sides for mark in _marks(side))
+            before = agreed.get(pair.offered.index)
+            agreed[pair.offered.index] = by_caller, marks, pair
+            if before is None or before[0] is by_caller or before[1] != marks:
+                continue
+            yield _turned(leg, before[2], pair)
+            return
+
+
+def _marks(media: MediaDescription) -> tuple[str, ...]:
+    """What stays where an association does: certificate, address and credentials of a side."""
+    connection = media.connection.address if media.connection is not None else ""
+    names = ("fingerprint", "tls-id", "ice-ufrag")
+    return connection, str(media.port), *((media.attribute(name, inherit=True) or "").upper() for name in names)
+
+
+def _turned(leg: Leg, before: Pair, after: Pair) -> Found:
+    pairs = ((before, "the roles so far"), (after, "the other way round"))
+    proofs = [
+        at_sdp(pair.answer_message, pair.answered.attribute_line("setup", inherit=True) or pair.answered.line, why)
+        for pair, why in pairs
+    ]
+    return Found(
+        tuple(proofs),
+        f"The {after.answer_message.summary} answers a=setup:{_role(after.answered)} for {after.answered.media}, which"
+        " turns the roles round that were agreed before, while certificates, addresses and credentials of ICE of both"
+        " sides are the same.",
+        key=(after.answered.media,),
+        calls=(leg.call_id,),
+    )

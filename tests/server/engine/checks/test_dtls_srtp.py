@@ -119,3 +119,41 @@ def test_tcp_media_without_dtls_has_roles_of_its_own() -> None:
     invite = call.invite(0.0, offer=sdp(ALICE, media=media.format(40_000)))
     call.respond(invite, 200, 1.0, body=sdp(BOB, media=media.format(42_000)))
     assert "dtls-setup-conflict" not in ladder.findings()
+
+
+def renegotiated(*, by_callee: bool, answered: str, lines: str = "", port: int = 42_000) -> Ladder:
+    """A call in which Bob is the client of DTLS, and a later offer; its answerer says `answered`."""
+    ladder = Ladder(transport=Transport.WSS)
+    call = ladder.call()
+    sound = "a=fingerprint:sha-256 " + ":".join(BYTES)
+
+    def body(end: object, at: int, setup: str, more: str = "") -> bytes:
+        text = f"{sound}\r\na=setup:{setup}" + (f"\r\n{more}" if more else "")
+        return sdp(end, media=WEB.format(port=at, lines=text))  # type: ignore[arg-type]
+
+    invite = call.invite(0.0, offer=body(ALICE, 40_000, "actpass"))
+    call.respond(invite, 200, 1.0, body=body(BOB, 42_000, "active"))
+    call.ack(invite, 1.03)
+    ends = ((BOB, port), (ALICE, 40_000)) if by_callee else ((ALICE, 40_000), (BOB, port))
+    again = call.request("INVITE", 5.0, body=body(*ends[0], "actpass"), by_callee=by_callee)
+    call.respond(again, 200, 5.1, body=body(*ends[1], answered, lines))
+    call.ack(again, 5.2)
+    return ladder
+
+
+@pytest.mark.parametrize(("by_callee", "answered"), [(False, "passive"), (True, "active")])
+def test_roles_that_turn_round(by_callee: bool, answered: str) -> None:
+    finding = renegotiated(by_callee=by_callee, answered=answered).findings()["dtls-role-changed"]
+    assert finding.severity is Severity.MEDIUM
+    assert finding.evidence[-1].text == f"a=setup:{answered}"
+
+
+@pytest.mark.parametrize(("by_callee", "answered"), [(False, "active"), (True, "passive")])
+def test_roles_that_stay(by_callee: bool, answered: str) -> None:
+    assert "dtls-role-changed" not in renegotiated(by_callee=by_callee, answered=answered).findings()
+
+
+def test_another_port_or_ice_may_have_other_roles() -> None:
+    assert "dtls-role-changed" not in renegotiated(by_callee=False, answered="passive", port=42_010).findings()
+    restarted = renegotiated(by_callee=False, answered="passive", lines="a=ice-ufrag:other")
+    assert "dtls-role-changed" not in restarted.findings()
