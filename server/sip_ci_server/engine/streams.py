@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sip_ci.trace.media_groups import RtpGroup, rtp_groups
 from sip_ci.trace.media_spill import STREAMS
-from sip_ci.trace.media_table import MediaTable
+from sip_ci.trace.media_table import CONTENT_OTHER, CONTENT_SILENCE, DSCP_UNKNOWN, MediaTable
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
 from sip_ci_server.engine.rtp_statistics import (
     Loss,
@@ -81,6 +81,7 @@ class Stream:
         if self._group.stored:
             self._group.describe()
             _ = self._span, self.payload_counts, self.loss, self.is_sample, self.order, self._event_shapes
+            _ = self.dscp, self.silent_packets
 
     @cached_property
     def _span(self) -> tuple[int, int]:
@@ -178,6 +179,17 @@ class Stream:
         return read_events(self.rows, self.event_types) if self.event_types else EventLog()
 
     @cached_property
+    def dscp(self) -> int | None:
+        """The commonest differentiated services codepoint of its packets; None where it was not seen."""
+        marked = np.bincount(self.rows.dscp, minlength=DSCP_UNKNOWN + 1)[:64]
+        return int(marked.argmax()) if marked.any() else None
+
+    @cached_property
+    def silent_packets(self) -> int:
+        """Packets that hold nothing but the digital zero of G.711."""
+        return int(is_silence(self.rows.content).sum())
+
+    @cached_property
     def loss(self) -> Loss:
         """Losses over the whole stream: tones and noise share the sequence numbers."""
         if self.is_regular:
@@ -266,6 +278,11 @@ class Stream:
             return 0
         left, right = np.searchsorted(self.rows.time_ns, (since, until))
         return int(right - left)
+
+
+def is_silence(content: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which payloads, as the media table keeps them, are digital silence of G.711."""
+    return (content >= CONTENT_SILENCE) & (content < CONTENT_OTHER)
 
 
 def build_streams(table: MediaTable) -> list[Stream]:

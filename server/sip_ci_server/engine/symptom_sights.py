@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sip_ci.trace.session_description import Direction
@@ -15,10 +15,13 @@ from sip_ci_server.engine.knowledge.symptom_files import Sight
 from sip_ci_server.engine.kpis import compute_kpis
 from sip_ci_server.engine.media_sessions import MediaSession
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.streams import Stream
 from sip_ci_server.engine.transactions import Transaction
 
 PROVEN = 50
 """Packets in a direction that show that it works."""
+SILENT = 0.95
+"""Share of packets with digital silence from which a direction carries no sound."""
 LONG_WAIT = 3.0
 """Seconds from an INVITE to its answer in which a caller expects to hear ringing."""
 LOAD = 10
@@ -60,7 +63,21 @@ def _media(model: Model) -> Seen:
     both = [session for session in clear if _flows(session)]
     if not both:
         return Seen(hidden="no call lasts long enough, or its RTP cannot be told from that of others")
+    for session in both:
+        for hearer, way, back in (
+            ("caller", session.to_caller, session.to_callee), ("callee", session.to_callee, session.to_caller)
+        ):  # fmt: skip
+            if _is_silent(way) and not _is_silent(back):
+                return Seen(
+                    wrong=f"RTP flows in both directions, and what goes to the {hearer} is digital silence, as of a"
+                    f" muted or missing microphone (Call-ID {session.leg.call_id})"
+                )
     return Seen(well=f"RTP flows in both directions in {len(both)} of {plural(len(talks), 'answered call')}")
+
+
+def _is_silent(way: Sequence[Stream]) -> bool:
+    """Whether nearly all packets of a direction hold the digital zero."""
+    return sum(stream.silent_packets for stream in way) > SILENT * sum(stream.packets for stream in way)
 
 
 def _flows(session: MediaSession) -> bool:
@@ -281,13 +298,17 @@ def _dtmf(model: Model) -> Seen:
         return Seen(hidden="no call of the trace agrees on telephone-event or sends a digit in INFO")
     if not model.seen.media_visible:
         return Seen(hidden=model.seen.media_reason)
-    events = sum(
-        stream.payload_counts[number] for stream in model.streams for number in stream.payload_counts
-        if (encoding := stream.encoding_of(number)) is not None and encoding.name.lower() == "telephone-event"
-    )  # fmt: skip
-    if not events:
+    senders = [stream for stream in model.streams if stream.event_types]
+    if not senders:
         return Seen(hidden="telephone-event is agreed on and nobody presses a key in the trace")
-    return Seen(well=f"{plural(events, 'packet')} of telephone-event went the way that was agreed on")
+    keys = [event for stream in senders for event in stream.telephone_events.events if event.is_key]
+    if not keys:
+        return Seen(hidden=senders[0].telephone_events.hidden or "the telephone events of the trace are no keys")
+    ended = sum(bool(event.ends) for event in keys)
+    return Seen(
+        well=f"{plural(len(keys), 'digit')} went the way that was agreed on, {ended} of them with their end; which they"
+        " were is not told, and what the far end made of them is not in the trace"
+    )
 
 
 def _fax(model: Model) -> Seen:

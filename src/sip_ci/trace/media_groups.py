@@ -111,23 +111,23 @@ class _Store:
         return self._last[1]
 
 
-def rtp_groups(media: MediaTable, most: int) -> list[RtpGroup]:
+def rtp_groups(media: MediaTable, most: int, kind: MediaKind = MediaKind.RTP) -> list[RtpGroup]:
     """The RTP packets of each SSRC on each path, in the order of their first packets; of more than `most` the largest.
 
-    Time is linear in the number of packets.
+    Another `kind` gives the packets of that kind on each path. Time is linear in the number of packets.
     """
     if media.spill is not None:
         store = _Store(media.spill, media.endpoints)
-        streams = [stream for stream in media.spill.streams() if stream.kind == MediaKind.RTP]
+        streams = [stream for stream in media.spill.streams() if stream.kind == kind]
         if len(streams) > most:
             kept = sorted(range(len(streams)), key=lambda place: -streams[place].packets)[:most]
             streams = [streams[place] for place in sorted(kept)]
         return [_Stored(store, stream, (), stream.packets) for stream in streams]
-    return _held(media, most)
+    return _held(media, most, kind)
 
 
-def _held(media: MediaTable, most: int) -> list[RtpGroup]:
-    rtp = np.flatnonzero(media.kind == MediaKind.RTP)
+def _held(media: MediaTable, most: int, kind: MediaKind) -> list[RtpGroup]:
+    rtp = np.flatnonzero(media.kind == kind)
     if not len(rtp):
         return []
     path = (media.source[rtp].astype(np.uint64) << np.uint64(32)) | media.destination[rtp].astype(np.uint64)
@@ -142,7 +142,7 @@ def _held(media: MediaTable, most: int) -> list[RtpGroup]:
         media, time_ns=media.time_ns[order], frame=media.frame[order], size=media.size[order],
         source=np.repeat((places.first >> np.uint64(32)).astype(np.int32), counts),
         destination=np.repeat((places.first & np.uint64(0xFFFFFFFF)).astype(np.int32), counts),
-        kind=np.full(len(order), MediaKind.RTP, np.uint8), ssrc=np.repeat(places.second.astype(np.uint32), counts),
+        kind=np.full(len(order), kind, np.uint8), ssrc=np.repeat(places.second.astype(np.uint32), counts),
         payload_type=media.payload_type[order], marker=media.marker[order], sequence=media.sequence[order],
         timestamp=media.timestamp[order], ip_id=media.ip_id[order], dscp=media.dscp[order],
         content=media.content[order],

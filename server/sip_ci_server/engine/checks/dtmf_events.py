@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, check
 from sip_ci_server.engine.checks.stream_evidence import calls_of, hearer_of, shown
 from sip_ci_server.engine.model import Model
@@ -37,7 +38,7 @@ def _told(
     return Found(
         (shown(stream, why, frame=frame, time=wrong[0].time_ns / 1e9),),
         detail,
-        {"hearer": hearer, "count": _digits(len(wrong)), **(values or {})},
+        {"hearer": hearer, "count": plural(len(wrong), "digit"), **(values or {})},
         key=(hearer, key) if key else (hearer,),
         calls=calls_of(stream, model),
         severity=severity,
@@ -45,13 +46,9 @@ def _told(
     )
 
 
-def _digits(count: int) -> str:
-    return f"{count} digit" if count == 1 else f"{count} digits"
-
-
 def _of(wrong: list[TelephoneEvent], stream: Stream) -> str:
     every = len(_keys(stream))
-    return f"{len(wrong)} of {_digits(every)} from {stream.source} to {stream.destination}"
+    return f"{len(wrong)} of {plural(every, 'digit')} from {stream.source} to {stream.destination}"
 
 
 def _not_readable(stream: Stream) -> Iterator[NotCheckable]:

@@ -185,3 +185,19 @@ def test_a_call_without_events_is_not_checkable() -> None:
 def test_a_one_sided_capture_shows_the_fault_that_it_holds() -> None:
     ladder = carry(agreed(), with_keys((100, key(5, ends=0))), both_ways=False)
     assert ladder.findings()["dtmf-end-missing"].severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("sent", "verdict", "told"),
+    [
+        (HEALTHY, "refuted", "4 digits"),
+        (with_keys((100, key(5, ends=0))), "confirmed", "never end"),
+        (stream(ALICE_MEDIA, BOB_MEDIA, 900), "not observable", "nobody presses"),
+        (with_keys((100, key(5))).holding(CONTENT_CUT, slice(100, 108)), "not observable", "captured"),
+    ],
+)
+def test_digits_that_fail(sent: Sent, verdict: str, told: str) -> None:
+    issue = carry(agreed(), sent, back()).report("dtmf failing").meta.issue
+    assert issue is not None
+    assert issue.verdict == verdict
+    assert told in issue.reason
