@@ -67,7 +67,8 @@ def expect(
     seconds: float | None = None,
     keep: dict[str, tuple[str, str]] | None = None,
 ) -> str:
-    """Waits for a response or a request; `keep` names values of its headers: name → (header, regular expression).
+    """Waits for a response or a request; `keep` names values of its headers: name → (header, regular expression);
+    without a header the whole message is searched.
 
     `routes` takes the remote target and the route set from it, `auth` its challenge. After `seconds` SIPp goes on.
     """
@@ -77,10 +78,14 @@ def expect(
     attributes += ' auth="true"' if auth else ""
     attributes += f' timeout="{int(seconds * 1000)}"' if seconds is not None else ""
     kept = "".join(
-        f'<ereg regexp={quoteattr(pattern)} search_in="hdr" header="{header}:" assign_to="{name}" />'
+        f"<ereg regexp={quoteattr(pattern)} {_where(header)} assign_to={quoteattr(name)} />"
         for name, (header, pattern) in (keep or {}).items()
     )
     return f"<recv{attributes}><action>{kept}</action></recv>" if kept else f"<recv{attributes} />"
+
+
+def _where(header: str) -> str:
+    return f'search_in="hdr" header="{header}:"' if header else 'search_in="msg"'
 
 
 def pause(seconds: float | None = None) -> str:

@@ -177,8 +177,10 @@ _BROKEN = (
                 "overlapping",
                 expect("INVITE", keep={"first": ("Via", ".*")}),
                 ASKED,
+                pause(0.05),
                 send(reply(500, "Retry-After: 3")),
                 expect("ACK"),
+                pause(0.1),
                 send(
                     response(200, "[last_To:]", "Via: [$first]", "CSeq: 2 INVITE", body=sdp("answer", 2, "a=recvonly"))
                 ),

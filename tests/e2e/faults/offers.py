@@ -111,12 +111,12 @@ CASES = (
         sdp("offer", 1, "a=sendonly"),
         sdp("answer", 1, "a=sendonly"),
     ),
-    _wrong(
+    broken(
         "profile-of-answer",
-        "RTP/AVP offered, RTP/SAVP answered",
+        "RTP/AVP offered, RTP/SAVP answered, and without a key",
+        _agreed("profile", sdp(), sdp("answer", 1, _MAP, media="m=audio [media_port] RTP/SAVP 0")),
         "sdp-profile-mismatch",
-        sdp(),
-        sdp("answer", 1, _MAP, media="m=audio [media_port] RTP/SAVP 0"),
+        "srtp-no-keys",
     ),
     _wrong(
         "answer-with-more-media",

@@ -256,11 +256,11 @@ CASES = (
         severity=Severity.MEDIUM,
     ),
     broken(
-        "session-interval-lengthened",
-        "The answer agrees on 3600 s where the caller asked for 1800 s",
+        "session-interval-below-minimum",
+        "The caller asks for 1800 s and at least 600 s; the answer agrees on 300 s",
         Call(
-            calling("longer", pause(), request=invite("Supported: timer", "Session-Expires: 1800")),
-            called("longer", answer=_answer("Require: timer", "Session-Expires: 3600;refresher=uac")),
+            calling("shorter", pause(), request=invite("Supported: timer", "Session-Expires: 1800", "Min-SE: 600")),
+            called("shorter", answer=_answer("Require: timer", "Session-Expires: 300;refresher=uac")),
         ),
         "st-answer-out-of-range",
         severity=Severity.MEDIUM,

@@ -50,8 +50,14 @@ class Recordings:
         else:
             self._calls[case.name] = self._place(case)
             report = analyzed(*self._traces(case), folder=self._folder)
+        self._assert_readable(report, case)
         names = [str(trace.relative_to(self._folder)) for trace in self._traces(case)]
         return Diagnosed(report, names[0], names[1] if len(names) > 1 else None)
+
+    def _assert_readable(self, report: Report, case: Case) -> None:
+        names = {str(trace.relative_to(self._folder)) for trace in self._traces(case)}
+        read = {each.name for each in report.inputs if each.error is None}
+        assert names <= read, [each for each in report.inputs if each.name in names]
 
     def _diagnose_all(self) -> Report:
         if self._diagnosis is None:
@@ -59,7 +65,8 @@ class Recordings:
             wait(self._calls.values())
             made = [case for case in self._cases.values() if self._calls[case.name].exception() is None]
             traces = [trace for case in made for trace in self._traces(case)]
-            self._diagnosis = self._pool.submit(analyzed, *traces, folder=self._folder)
+            # One trace that cannot be read must not fail the tests of all others.
+            self._diagnosis = self._pool.submit(analyzed, *traces, folder=self._folder, all_readable=False)
         return self._diagnosis.result()
 
 
