@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fuzz.interface import Target
-from fuzz.targets import captures, texts, wholes
+from fuzz.targets import captures, payloads, texts, wholes
 
-TARGETS: dict[str, Target] = {target.name: target for module in (captures, texts, wholes) for target in module.TARGETS}
+TARGETS: dict[str, Target] = {
+    target.name: target for module in (captures, payloads, texts, wholes) for target in module.TARGETS
+}

@@ -85,6 +85,7 @@ def renamed(trace: Trace) -> Trace:
         trace.media,
         endpoints=tuple(map(_renamed_endpoint, trace.media.endpoints)),
         rtcp=tuple(_moved(item, _renamed_endpoint, 0) for item in trace.media.rtcp),
+        stun=tuple(_moved(item, _renamed_endpoint, 0) for item in trace.media.stun),
     )
     pairs = frozenset((_renamed_host(left), _renamed_host(right)) for left, right in trace.facts.host_pairs)
     facts = replace(_moved(trace.facts, _renamed_endpoint, 0), host_pairs=pairs)
@@ -131,6 +132,7 @@ def shifted(trace: Trace) -> Trace:
         trace.media,
         time_ns=trace.media.time_ns + HOUR * 10**9,
         rtcp=tuple(_moved(item, _same, HOUR) for item in trace.media.rtcp),
+        stun=tuple(_moved(item, _same, HOUR) for item in trace.media.stun),
     )
     return replace(trace, messages=messages, media=media, facts=_moved(trace.facts, _same, HOUR))
 
