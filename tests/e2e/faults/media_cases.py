@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.faults import codecs, dtmf, media_path, media_quality, media_relay, phones
+from tests.e2e.faults import codecs, dtmf, media_path, media_quality, media_relay, phones, tls
 from tests.e2e.live.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -12,4 +12,5 @@ CASES: tuple[Case, ...] = (
     *dtmf.CASES,
     *media_relay.CASES,
     *phones.CASES,
+    *tls.CASES,
 )

@@ -153,6 +153,21 @@ def test_handshakes_that_stop(identity: Identity, kept: int, end: str, outcome: 
     assert found.ended_with_reset is (end == "RST")
 
 
+@pytest.mark.parametrize(("end_first", "outcome"), [(True, TlsOutcome.CLOSED), (False, TlsOutcome.REFUSED)])
+def test_an_alert_about_the_end_that_the_other_side_made(
+    identity: Identity, end_first: bool, outcome: TlsOutcome
+) -> None:
+    hello = talk(client_context(), server_context(identity, "1.2")).said[:1]
+    packets = Talk([*hello, (True, b"\x15\x03\x01\x00\x02\x02\x32")]).packets()
+    assert len(packets) == 5  # SYN, SYN, ClientHello, alert, FIN of the server
+    if end_first:
+        packets[-2:] = reversed(packets[-2:])
+    found = one(packets)
+    assert found.outcome is outcome
+    assert len(found.alerts) == (not end_first)
+    assert found.ended_by_client is False
+
+
 def test_one_side_that_does_not_speak_tls(identity: Identity) -> None:
     talked = talk(client_context(), server_context(identity))
     found = one(server_says(talked, [b"SIP/2.0 400 Bad Request\r\n\r\n"]).packets())

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.tls import Certificate, TlsConnection, TlsOutcome
-from sip_ci_server.engine.addresses import same_address
+from sip_ci_server.engine.certificate_rules import has_begun, has_ended, wrong_name
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, check
-from sip_ci_server.engine.checks.tls import CERTIFICATE_ALERTS, fatal_alert
+from sip_ci_server.engine.checks.tls import CERTIFICATE_ALERTS, ended_behind_certificate, fatal_alert
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.secure_connections import exposure
 
@@ -62,7 +62,7 @@ def tls_cert_expired(connection: TlsConnection, model: Model) -> Iterator[Outcom
     """At the time of the handshake, by the clock of the capture, notAfter had passed."""
     del model
     certificate = connection.certificates[0]
-    if certificate.not_after < connection.time:
+    if has_ended(connection, certificate):
         days = (connection.time - certificate.not_after) / DAY
         yield Found(
             (_proof(connection, certificate),),
@@ -87,7 +87,7 @@ def tls_cert_not_yet_valid(connection: TlsConnection, model: Model) -> Iterator[
     """At the time of the handshake, by the clock of the capture, notBefore lay ahead: one of the clocks is wrong."""
     del model
     certificate = connection.certificates[0]
-    if certificate.not_before > connection.time:
+    if not has_begun(connection, certificate):
         yield Found(
             (_proof(connection, certificate),),
             f"The certificate of {connection.server} begins on {_day(certificate.not_before)}, after the handshake"
@@ -142,8 +142,8 @@ def tls_name_mismatch(connection: TlsConnection, model: Model) -> Iterator[Outco
     """
     del model
     certificate = connection.certificates[0]
-    name = connection.client_hello.server_name if connection.client_hello is not None else ""
-    if not name or is_for(certificate, name):
+    name = wrong_name(connection)
+    if not name:
         return
     names = [*certificate.dns_names, *certificate.uris, *certificate.addresses] or list(certificate.common_names)
     yield Found(
@@ -154,25 +154,6 @@ def tls_name_mismatch(connection: TlsConnection, model: Model) -> Iterator[Outco
         key=(name,),
         severity=_accepted(connection),
     )
-
-
-def is_for(certificate: Certificate, name: str) -> bool:
-    """Whether a certificate names a host (RFC 5922 §7.1): in a `sip:` URI, as a DNS name, or as its common name.
-
-    A wildcard for one label counts as well, as clients take it that do not go by RFC 5922 §7.2.
-    """
-    wanted = name.rstrip(".").lower()
-    names = [uri.partition(":")[2] for uri in certificate.uris if uri.lower().startswith(("sip:", "sips:"))]
-    names += certificate.dns_names
-    if not certificate.has_alternative_names:
-        names += certificate.common_names
-    if any(same_address(address, wanted) for address in certificate.addresses):
-        return True
-    for item in names:
-        known = item.rstrip(".").lower()
-        if known == wanted or (known.startswith("*.") and wanted.partition(".")[2] == known[2:]):
-            return True
-    return False
 
 
 @check(
@@ -186,11 +167,15 @@ def is_for(certificate: Certificate, name: str) -> bool:
     only=_shows_certificate,
 )
 def tls_self_signed(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
-    """The server's certificate names itself as its issuer; low in a lab."""
+    """The server's certificate names itself as its issuer; low in a lab. A client that refused it, or left, is told by
+    `tls-unknown-ca` and `tls-close-mid-handshake`.
+    """
     del model
     certificate = connection.certificates[0]
     alert = fatal_alert(connection, by_client=True)
     if not certificate.self_signed or (alert is not None and alert.description in CERTIFICATE_ALERTS):
+        return
+    if ended_behind_certificate(connection):
         return
     yield Found(
         (_proof(connection, certificate),),

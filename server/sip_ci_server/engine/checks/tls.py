@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.tls import TlsAlert, TlsConnection, TlsOutcome, version_name
+from sip_ci_server.engine.certificate_rules import explains_refusal
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.secure_connections import answers_visible
@@ -75,9 +76,12 @@ def fatal_alert(connection: TlsConnection, *, by_client: bool) -> TlsAlert | Non
     needs=Needs.CAPTURE,
 )
 def tls_unknown_ca(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
-    """The client ended the handshake with an alert about the server's certificate; in TLS 1.3 it is encrypted."""
+    """The client ended the handshake with an alert about the server's certificate; in TLS 1.3 it is encrypted.
+
+    Where the certificate is out of date, or for another name, the checks of that say so.
+    """
     del model
-    if connection.outcome is not TlsOutcome.REFUSED:
+    if connection.outcome is not TlsOutcome.REFUSED or explains_refusal(connection):
         return
     alert = fatal_alert(connection, by_client=True)
     if alert is not None and alert.description in CERTIFICATE_ALERTS:
@@ -199,6 +203,16 @@ def tls_no_serverhello(connection: TlsConnection, model: Model) -> Iterator[Outc
     )
 
 
+def ended_behind_certificate(connection: TlsConnection) -> bool:
+    """Whether the client ended the connection without a word when it had seen the server's certificate."""
+    return (
+        connection.outcome is TlsOutcome.CLOSED
+        and connection.ended_by_client is True
+        and bool(connection.certificates)
+        and not any(alert.fatal for alert in connection.alerts)
+    )
+
+
 def is_silent(connection: TlsConnection) -> bool:
     """Whether the server said nothing at all."""
     return (
@@ -217,7 +231,7 @@ def is_silent(connection: TlsConnection) -> bool:
     needs=Needs.CAPTURE,
 )
 def tls_close_mid_handshake(connection: TlsConnection, model: Model) -> Iterator[Outcome]:
-    """FIN or RST came before both sides had finished, and no alert said why."""
+    """FIN or RST came before both sides had finished, and neither an alert nor the server's certificate says why."""
     del model
     if connection.outcome is not TlsOutcome.CLOSED or any(alert.fatal for alert in connection.alerts):
         return
@@ -225,8 +239,11 @@ def tls_close_mid_handshake(connection: TlsConnection, model: Model) -> Iterator
         connection.server.port == 5060 or (connection.ended_time or 0.0) - connection.time >= _PATIENCE
     ):
         return
+    if ended_behind_certificate(connection) and explains_refusal(connection):
+        return
     side = "client" if connection.ended_by_client else "server"
-    place = "its certificate was shown" if connection.certificates else "the ServerHello"
+    own = "self-signed " if connection.certificates and connection.certificates[0].self_signed else ""
+    place = f"the server's {own}certificate" if connection.certificates else "the ServerHello"
     behind = f"behind {place}" if connection.server_hello else "behind the ClientHello"
     yield Found(
         (hello_of(connection), end_of(connection)),

@@ -57,10 +57,15 @@ def plain_on_tls_port(model: Model, _: Model) -> Iterator[Outcome]:
         ):
             alerts = tuple(alert_of(connection, alert) for alert in connection.alerts[:1])
             sent = connection.plain.decode("ascii", "replace").splitlines()[0]
+            path = (connection.client, connection.server)
+            calls = dict.fromkeys(
+                item.call_id for item in model.transactions if (item.source, item.destination) == path
+            )
             yield Found(
                 (Proof("what the client sent", text=f"{connection.client} -> {connection.server}: {sent}…"), *alerts),
                 f"{connection.client} sent SIP without TLS to {connection.server}, which speaks TLS.",
                 key=("plain",),
+                calls=tuple(calls),
             )
     answered = {(connection.client, connection.server) for connection in model.trace.facts.tls}
     ends = [event for event in model.trace.facts.tcp_events if event.kind in (TcpEventKind.FIN, TcpEventKind.RST)]

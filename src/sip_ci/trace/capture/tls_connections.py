@@ -208,8 +208,15 @@ class TlsConnections:
             for side, by_client in ((speaks, True), (answers, False))
             for mark, fatal, description in side.alerts
         ]
-        alerts.sort(key=lambda alert: (alert.time, alert.frame))
         ended = connection.ended_mark
+        ended_by_client = None if connection.ended_by is None else connection.ended_by == parties.client
+        if ended is not None:
+            # What one side says of the end that the other has made is no reason for it.
+            alerts = [
+                alert for alert in alerts
+                if alert.by_client is ended_by_client or (alert.time, alert.frame) <= (ended.time_ns / 1e9, ended.frame)
+            ]  # fmt: skip
+        alerts.sort(key=lambda alert: (alert.time, alert.frame))
         return TlsConnection(
             self._endpoints[parties.client[0]],
             self._endpoints[parties.client[1]],
@@ -222,7 +229,7 @@ class TlsConnections:
             certificate_requested=answers.certificate_requested,
             client_certificates=None if hidden else speaks.certificates,
             alerts=tuple(alerts),
-            ended_by_client=None if connection.ended_by is None else connection.ended_by == parties.client,
+            ended_by_client=ended_by_client,
             ended_with_reset=connection.reset,
             ended_time=ended.time_ns / 1e9 if ended is not None else None,
             ended_frame=ended.frame if ended is not None else None,

@@ -11,7 +11,7 @@ from tests.support.certificates import certificate
 from sip_ci.findings import Severity
 from sip_ci.service.wire import WireFinding
 from sip_ci.trace.observation import Endpoint, Transport
-from sip_ci.trace.tls import ClientHello, ServerHello, TlsAlert, TlsConnection, TlsOutcome
+from sip_ci.trace.tls import Certificate, ClientHello, ServerHello, TlsAlert, TlsConnection, TlsOutcome
 from sip_ci.trace.trace import Notice, NoticeKind, TcpEvent, TcpEventKind
 
 CLIENT, SERVER = Endpoint(ALICE.host, 40_000), Endpoint(BOB.host, 5061)
@@ -57,6 +57,39 @@ def test_the_client_refuses_the_certificate(code: int, name: str) -> None:
     assert [proof.frame for proof in found["tls-unknown-ca"].evidence] == [4, 8]
     # The same words from the server are about the client's certificate.
     assert "tls-unknown-ca" not in findings(refused(code))
+
+
+OLD = certificate(hosts=["sip.example.com"], not_after=START - 86_400.0)
+EARLY = certificate(hosts=["sip.example.com"], not_before=START + 86_400.0)
+OTHER = certificate(hosts=["pbx.example.org"])
+OWN = certificate(hosts=["sip.example.com"], subject="sip.example.com", issuer="sip.example.com", not_after=START + 9e6)
+WHY = [(OLD, "tls-cert-expired"), (EARLY, "tls-cert-not-yet-valid"), (OTHER, "tls-name-mismatch")]
+
+
+@pytest.mark.parametrize(("shown", "why"), WHY)
+def test_a_certificate_that_explains_its_refusal_is_the_one_finding(shown: Certificate, why: str) -> None:
+    assert list(findings(refused(42, by_client=True, certificates=(shown,)))) == [why]
+    left = connection(TlsOutcome.CLOSED, certificates=(shown,), ended_by_client=True, ended_time=START + 0.5)
+    assert list(findings(left)) == [why]
+
+
+def test_a_refusal_elsewhere_is_still_told() -> None:
+    other = Endpoint("198.51.100.21", 5061)
+    both = findings(refused(42, by_client=True, certificates=(OLD,)), refused(48, by_client=True, server=other))
+    assert set(both) == {"tls-cert-expired", "tls-unknown-ca"}
+
+
+def test_the_server_ends_after_a_certificate_of_its_own_that_is_old() -> None:
+    left = connection(TlsOutcome.CLOSED, certificates=(OLD,), ended_by_client=False, ended_time=START + 0.5)
+    assert set(findings(left)) == {"tls-cert-expired", "tls-close-mid-handshake"}
+
+
+def test_a_client_that_leaves_a_self_signed_certificate() -> None:
+    left = connection(TlsOutcome.CLOSED, certificates=(OWN,), ended_by_client=True, ended_time=START + 0.5)
+    found = findings(left)
+    assert list(found) == ["tls-close-mid-handshake"]
+    assert "self-signed" in found["tls-close-mid-handshake"].detail
+    assert findings(connection(certificates=(OWN,)))["tls-self-signed"].severity is Severity.MEDIUM
 
 
 def test_an_encrypted_refusal_is_likely() -> None:
@@ -140,6 +173,23 @@ def test_plain_text_to_5061_that_the_server_ends(answered: bool, closed: bool, f
         call.respond(options, 200, 0.1)
     events = (TcpEvent(TcpEventKind.FIN, START + 0.2, server, ALICE, 3),) if closed else ()
     assert len({"plain-on-tls-port"} & set(ladder.know(tcp_events=events).end(9.0).findings())) == found
+
+
+def test_what_becomes_of_plain_text_on_a_tls_port_is_its_effect() -> None:
+    server = Endpoint(BOB.host, 5061)
+    ladder = Ladder(transport=Transport.TCP)
+    call = ladder.call(ALICE, server)
+    invite = call.invite(0.0)
+    assert invite is not None
+    plain = connection(
+        TlsOutcome.NOT_TLS, client=ALICE, server=server, client_hello=None, server_hello=None, certificates=(),
+        plain=b"INVITE sip:bob@example.com SIP/2.0", plain_by_client=True, alerts=(alert(10),),
+    )  # fmt: skip
+    events = (TcpEvent(TcpEventKind.RST, START + 0.2, server, ALICE, 3),)
+    told = ladder.know(tls=(plain,), tcp_events=events, host_pairs=HEARD).end(9.0).findings()
+    assert told["plain-on-tls-port"].root
+    assert told["plain-on-tls-port"].calls
+    assert [check for check, finding in told.items() if finding.root] == ["plain-on-tls-port"]
 
 
 @pytest.mark.parametrize(("version", "found"), [(0x0301, True), (0x0302, True), (0x0303, False), (0x0304, False)])
