@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from sip_ci.findings import Severity
 from sip_ci.service.wire import WireFinding
 from sip_ci_server.engine.causes import cause_tables
 from sip_ci_server.engine.evidence import evidence_of
@@ -58,7 +59,9 @@ def _finding(
     text = text_of(check.id)
     severity = links.raised.get(fingerprint, leader.severity)
     extent = _extent(members, calls, model)
-    detail = f"{found.detail.strip()} {text.impact.strip()}{extent.words}"
+    is_mild = check.severity.at_least(Severity.MEDIUM) and not severity.at_least(Severity.MEDIUM)
+    impact = (is_mild and text.mild) or text.impact
+    detail = f"{found.detail.strip()} {impact.strip()}{extent.words}"
     if severity is not leader.severity:
         detail += f" Rated {severity} and not {leader.severity}, for what it led to."
     examples = [leader, *(member for member in members if member is not leader)][:3]

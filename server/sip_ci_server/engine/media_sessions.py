@@ -186,8 +186,13 @@ def _attach(
 ) -> bool:
     """Give a stream to the calls that advertised its destination, else its source; False where none did."""
     for endpoint, outgoing in ((stream.destination, False), (stream.source, True)):
-        # A stream that begins after a call has ended is none of its packets in flight.
-        overlapping = claims.between(endpoint, stream.starts, stream.ends + LEADING)
+        # A stream that begins after a call has ended is none of its packets in flight, and one that ended before it and
+        # began long before is that of a call whose INVITE is not in the trace.
+        overlapping = [
+            claim
+            for claim in claims.between(endpoint, stream.starts, stream.ends + LEADING)
+            if claim.start <= stream.ends or claim.start - stream.starts <= LEADING
+        ]
         if len({claim.session.leg.call_id for claim in overlapping}) > 1:
             # A call that only touches the stream with its leading second does not count beside another.
             within = claims.between(endpoint, stream.starts, stream.ends)

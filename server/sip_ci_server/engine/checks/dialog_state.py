@@ -49,6 +49,10 @@ def dialog_tag_changed(model: Model, _: Model) -> Iterator[Outcome]:
     tags_of_calls: dict[str, set[str]] = {}
     transactions = {item.request.index: item for item in model.dialogs.orphans}
     strangers = [item.request for item in model.dialogs.orphans]
+    # Responses whose request came before the capture gave their tags as well.
+    tags_of_strays: dict[str, set[str]] = {}
+    for message in model.transactions.unmatched:
+        tags_of_strays.setdefault(message.call_id, set()).add(message.to.tag)
     for request in sorted([*strangers, *model.transactions.acks_of_2xx], key=lambda one: one.index):
         legs = model.dialogs.calls.get(request.call_id)
         if not legs or request.fidelity in (Fidelity.TRUNCATED, Fidelity.DECODED):
@@ -57,6 +61,10 @@ def dialog_tag_changed(model: Model, _: Model) -> Iterator[Outcome]:
         if known is None:
             known = tags_of_calls[request.call_id] = {leg.caller_tag for leg in legs}
             known.update(response.to.tag for leg in legs for response in leg.invite.responses)
+            known |= tags_of_strays.get(request.call_id, set())
+        # The ACK of a refusal that came before the capture belongs to an INVITE that is not in it.
+        if request.method == "ACK" and not any(_has_invite(leg, request.cseq.number) for leg in legs):
+            continue
         tags = (request.from_.tag, request.to.tag)
         if sum(tag in known for tag in tags) != 1 or not any(leg.answer for leg in legs):
             continue
@@ -78,6 +86,12 @@ def dialog_tag_changed(model: Model, _: Model) -> Iterator[Outcome]:
             calls=(request.call_id,),
             severity=None if failed else Severity.LOW,
         )
+
+
+def _has_invite(leg: Leg, number: int | None) -> bool:
+    return leg.invite.request.cseq.number == number or any(
+        item.method == "INVITE" and item.request.cseq.number == number for item in leg.transactions
+    )
 
 
 def _awaits_ack(legs: list[Leg], ack: SipMessage) -> bool:

@@ -79,6 +79,9 @@ def rtp_pt_undeclared(stream: Stream, model: Model) -> Iterator[Outcome]:
     unknown = {number: count for number, count in unknown.items() if count >= STRAY and not _is_noise(number)}
     if not unknown or not owners or any(session.ambiguous for session in owners):
         return
+    # Of a call whose INVITE came before the capture only one side's list is known.
+    if not all(any(item.answer for item in model.rounds[session.leg.number]) for session in owners):
+        return
     declared = _declared(stream, model)
     for number, count in unknown.items():
         if number in declared:

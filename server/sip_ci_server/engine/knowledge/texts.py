@@ -17,6 +17,11 @@ class CheckText(BaseModel):
     summary: str = Field(description="What the check finds, in one sentence.")
     description: str = Field(description="When it fires, what it rests on, and when it stays silent.")
     impact: str = Field(description="What a caller notices, in one sentence.")
+    mild: str = Field(
+        default="",
+        description="What is said instead of `impact` where a check of medium or worse is low or info in a case: why it"
+        " did no harm here, and when it would.",
+    )
     recommendation: str = Field(description="What to change, on any platform.")
     platforms: dict[str, str] = Field(
         default_factory=dict,
