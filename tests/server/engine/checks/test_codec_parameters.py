@@ -77,3 +77,33 @@ def test_a_misspelt_entry_is_an_error() -> None:
         Codec.model_validate({"source": "x", "paramters": {}})
     with pytest.raises(ValidationError):
         Parameter.model_validate({"kind": "number"})
+
+
+def described(*lines: str) -> dict[str, WireFinding]:
+    """What is found in a call whose sides both have G.711 and these lines."""
+    ladder = Ladder()
+    call = ladder.call()
+    media = "\r\n".join(["m=audio {port} RTP/AVP 0 101 102", *lines])
+    invite = call.invite(0.0, offer=sdp(ALICE, media=media.format(port=40_000)))
+    call.respond(invite, 200, 1.0, body=sdp(BOB, media=media.format(port=42_000)))
+    call.ack(invite, 1.03)
+    return ladder.findings()
+
+
+def test_events_that_are_not_listed() -> None:
+    finding = described("a=rtpmap:101 telephone-event/8000")["dtmf-events-unlisted"]
+    assert finding.severity is Severity.INFO
+    assert finding.evidence[0].text == "a=rtpmap:101 telephone-event/8000"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15"),
+        ("a=rtpmap:101 telephone-event/8000", "a=rtpmap:102 telephone-event/48000", "a=fmtp:101 0-16"),
+        ("a=rtpmap:101 opus/48000/2",),
+    ],
+    ids=["listed", "listed for one clock", "no events"],
+)
+def test_events_that_are_listed_or_not_described(lines: tuple[str, ...]) -> None:
+    assert "dtmf-events-unlisted" not in described(*lines)

@@ -11,7 +11,7 @@ from tests.support.rtp import ALICE_MEDIA, BOB_MEDIA, Sent, carry, stream
 
 from sip_ci.findings import Severity
 
-EVENTS = "{codecs} {number}\r\na=rtpmap:{number} telephone-event/8000"
+EVENTS = "{codecs} {number}\r\na=rtpmap:{number} telephone-event/8000\r\na=fmtp:{number} 0-15"
 
 
 def events(number: int = 101, codecs: str = "RTP/AVP 0") -> str:
