@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from tests.e2e.faults import crossings, dialogs, media_cases, registration
+from tests.e2e.faults import (
+    crossings,
+    dialogs,
+    media_cases,
+    offers,
+    proxying,
+    registration,
+    reliability,
+    timers,
+    transfers,
+    transport,
+)
 from tests.e2e.live.case import Case
 
 CASES: tuple[Case, ...] = (
     *registration.CASES,
     *dialogs.CASES,
     *crossings.CASES,
+    *reliability.CASES,
+    *timers.CASES,
+    *offers.CASES,
+    *transfers.CASES,
+    *proxying.CASES,
+    *transport.CASES,
     *media_cases.CASES,
 )

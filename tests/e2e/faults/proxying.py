@@ -41,6 +41,7 @@ def _unrouted(method: str, number: int) -> str:
     return outside(method, _TO_TAG, number=number, uri="[next_url]")
 
 
+_TERMINATED = response(487, "To: [$callee];tag=[call_number]s[pid]", "CSeq: 1 INVITE", contact=False)
 _RINGING_PHONE = Scenario(
     "callee-rings",
     expect("INVITE", keep={"vias": ("", "Via:[^\r\n]*\r\nVia:[^\r\n]*"), "callee": ("To", ".*")}),
@@ -48,12 +49,32 @@ _RINGING_PHONE = Scenario(
     expect("CANCEL"),
     send(response(200, contact=False), again=False),
     # CANCEL has the Via of the proxy alone, the INVITE that of the caller too.
-    send(
-        response(487, "To: [$callee];tag=[call_number]s[pid]", "CSeq: 1 INVITE", contact=False).replace(
-            "[last_Via:]", "[$vias]"
-        )
-    ),
+    send(_TERMINATED.replace("[last_Via:]", "[$vias]")),
     expect("ACK"),
+)
+_ANSWERING_PHONE = Scenario(
+    "third-answers",
+    expect(
+        "INVITE",
+        keep={
+            "vias": ("", "Via:[^\r\n]*\r\nVia:[^\r\n]*"),
+            "route": ("Record-Route", ".*"),
+            "callee": ("To", ".*"),
+        },
+    ),
+    RING,
+    expect("CANCEL"),
+    send(
+        response(
+            200,
+            "To: [$callee];tag=[call_number]s[pid]",
+            "CSeq: 1 INVITE",
+            "+Record-Route: [$route]",
+            body=sdp("answer"),
+        ).replace("[last_Via:]", "[$vias]"),
+        again=False,
+    ),
+    pause(9),
 )
 _FORKED = Scenario(
     "caller-forked",
@@ -67,24 +88,6 @@ _FORKED = Scenario(
     *hang_up(2),
 )
 _HEALTHY = (
-    healthy(
-        "proxy-without-record-route",
-        "Kamailio takes no part in the dialog: ACK and BYE go to the callee directly",
-        Call(
-            Scenario(
-                "caller-direct",
-                send(invite()),
-                TRYING,
-                RINGING,
-                ANSWERED,
-                _DIRECT,
-                ACKNOWLEDGE,
-                pause(),
-                *hang_up(2),
-            ),
-            proxy=("WITHOUT_RECORD_ROUTE",),
-        ),
-    ),
     healthy(
         "forked-to-two",
         "Kamailio rings two phones: one answers, the other is cancelled",
@@ -185,7 +188,7 @@ _BROKEN = (
         Call(proxy=("WITHOUT_LR",), timeout=6, recorded_at=Side.PROXY),
         "record-route-no-lr",
         log=("record-route-no-lr",),
-        severity=Severity.MEDIUM,
+        severity=Severity.LOW,
     ),
     broken(
         "record-route-not-copied",
@@ -233,7 +236,7 @@ _BROKEN = (
     ),
     broken(
         "two-phones-answer",
-        "Two phones answer a forked call, and the caller never releases the second",
+        "The second phone of a fork answers as it is cancelled; the caller neither acknowledges nor releases it",
         Call(
             Scenario(
                 "caller-two-answers",
@@ -243,12 +246,14 @@ _BROKEN = (
                 RINGING,
                 ANSWERED,
                 ACKNOWLEDGE,
-                pause(9),
+                expect(200),
+                pause(8),
+                *hang_up(2),
             ),
-            "callee-no-ack",
-            third="callee-no-ack",
+            called("first", answer=pause(0.3) + send(response(200, body=sdp("answer")))),
+            third=_ANSWERING_PHONE,
             proxy=("WITH_FORK",),
-            talk=9,
+            talk=8,
             timeout=12,
         ),
         "fork-multiple-2xx",

@@ -12,6 +12,8 @@ from sip_ci_server.engine.journeys import SDP_PARTS
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
 
+SENDS = 4
+"""Sends of a request that are compared with its other sightings."""
 _REWRITTEN = ("contact", *SDP_PARTS)
 """What a gateway changes and a router must not; the Via is not among it, as a server adds `received` to it."""
 
@@ -33,13 +35,14 @@ def nat_alg_rewriting(transaction: Transaction, model: Model) -> Iterator[Outcom
     Every SIP element that forwards a request adds a Via (RFC 3261 §16.6 step 8), and a B2BUA begins another
     transaction. Whoever changes a request and does neither is no SIP element.
     """
-    request = transaction.request
-    for other in model.journeys.same_hop(request):
-        if other.index < request.index:
-            found = _rewritten(other, request, model)
-            if found is not None:
-                yield found
-                return
+    # A gateway that keeps the destination makes its copy look like a retransmission of the request.
+    for request in transaction.requests[:SENDS]:
+        for other in model.journeys.same_hop(request):
+            if other.index < request.index:
+                found = _rewritten(other, request, model)
+                if found is not None:
+                    yield found
+                    return
 
 
 def _rewritten(before: SipMessage, after: SipMessage, model: Model) -> Found | None:

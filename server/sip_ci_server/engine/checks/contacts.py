@@ -9,6 +9,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity, Transport
 from sip_ci.trace.sdp import sdp_of
 from sip_ci_server.engine.addresses import Scope, same_address, scope_of
+from sip_ci_server.engine.checks.ack_faults import ROUND_TRIP
 from sip_ci_server.engine.checks.registration_traffic import LostCalls
 from sip_ci_server.engine.checks.registry import (
     Found,
@@ -25,6 +26,7 @@ from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.exposure import ends_of, lowest_of
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.registrations import Registration
+from sip_ci_server.engine.sequence import seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
 QUIET = 60.0
@@ -43,8 +45,8 @@ _INSIDE = (Scope.PRIVATE, Scope.SHARED, Scope.LINK_LOCAL)
 def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
     """A private Contact opens a dialog with a public host (RFC 3261 §8.1.1.8, §12.1.1: later requests go to it).
 
-    High where such a request went unanswered or the ACK never came. Else low: receivers that look at the source of
-    packets, and proxies that stay on the path, do not need the Contact.
+    High where such a request went unanswered, or the ACK never came or did not arrive. Else low: receivers that look
+    at the source of packets, and proxies that stay on the path, do not need the Contact.
     """
     for message in (leg.invite.request, *([leg.answer] if leg.answer else [])):
         sender, receiver = ends_of(message)
@@ -55,15 +57,16 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
         if confidence is None:
             continue
         caller = message.is_request
-        back = [item for item in leg.transactions if leg.sent_by_caller(item) is not caller]
-        lost = next((item for item in back if not item.responses and _is_due(item, model)), None)
+        back = [item for item in (*leg.transactions, *leg.elsewhere) if leg.sent_by_caller(item) is not caller]
+        lost = next((item for item in back if not item.responses and _is_due(item, leg, model)), None)
         no_ack = not caller and leg.answer is not None and len(leg.answers) > 1 and not leg.acks
-        severity = None if lost or no_ack else Severity.LOW
+        in_vain = not caller and _answers_after_ack(leg) >= 2
+        severity = None if lost or no_ack or in_vain else Severity.LOW
         if caller and leg.answer is not None and not leg.acks and not leg.transactions:
             # The call was never confirmed, so nothing was ever to be sent to this Contact.
             continue
         if confidence is not Confidence.CERTAIN:
-            severity = lowest_of(severity, Severity.MEDIUM if lost or no_ack else Severity.LOW)
+            severity = lowest_of(severity, Severity.MEDIUM if severity is None else Severity.LOW)
         yield Found(
             (
                 at_header(message, "contact", f"{receiver} is to send its requests there"),
@@ -72,7 +75,8 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
             f"The {message.summary} from {sender} to {receiver} has the Contact {contact.uri.text}, a"
             f" {scope_of(contact.uri.host)} address that {receiver} cannot reach."
             + (f" Its {lost.method} was not answered." if lost else "")
-            + (" Its answer was never acknowledged." if no_ack else ""),
+            + (" Its answer was never acknowledged." if no_ack else "")
+            + (" Its answer came again after the ACK, which did not arrive." if in_vain else ""),
             {"address": contact.uri.host},
             key=("caller" if caller else "callee",),
             calls=(leg.call_id,),
@@ -81,8 +85,17 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
         )
 
 
-def _is_due(transaction: Transaction, model: Model) -> bool:
-    return model.seen.would_show(transaction.time, 4.0) and model.seen.sees_reverse(transaction.request)
+def _answers_after_ack(leg: Leg) -> int:
+    """How often the 2xx came again although an ACK was on its way."""
+    if not leg.acks:
+        return 0
+    return sum((seconds_between(leg.acks[0], answer) or 0.0) > ROUND_TRIP for answer in leg.answers)
+
+
+def _is_due(transaction: Transaction, leg: Leg, model: Model) -> bool:
+    """Whether an answer would be in the trace: from where the request went, or from the other end of the dialog."""
+    ends = (transaction.request, leg.invite.request, *leg.answers[:1])
+    return model.seen.would_show(transaction.time, 4.0) and any(model.seen.sees_reverse(message) for message in ends)
 
 
 @check(

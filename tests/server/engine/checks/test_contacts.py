@@ -38,6 +38,20 @@ def test_a_private_contact_and_what_comes_of_it(bye: str, severity: Severity) ->
     assert finding.evidence[0].text == PRIVATE
 
 
+def test_a_private_contact_whose_ack_does_not_arrive() -> None:
+    ladder = Ladder()
+    call = ladder.call(PBX, NAT)
+    invite = call.invite(0.0)
+    ladder.again(call.respond(invite, 200, 1.0, f"Contact: <sip:bob@{INSIDE}>"), 1.5, 2.5, 4.5)
+    call.ack(invite, 1.03)
+    response = ladder.end(60.0).report()
+    finding = next(one for one in response.findings if one.check == "nat-contact-private")
+
+    assert finding.severity is Severity.HIGH
+    effects = [one for one in response.findings if finding.fingerprint in one.causes]
+    assert {one.check for one in effects} & {"ack-ignored", "ack-wrong-target"}
+
+
 def test_the_description_behind_the_same_nat_leads() -> None:
     ladder = Ladder()
     call = ladder.call(NAT, PBX)
