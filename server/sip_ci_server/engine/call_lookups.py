@@ -24,6 +24,9 @@ class CallLookups:
         for ack in transactions.acks_of_2xx:
             self._by_number.setdefault((ack.call_id, ack.from_.tag, ack.cseq.number), []).append(ack)
             self._by_dialog.setdefault((ack.call_id, ack.from_.tag, ack.to.tag), []).append(ack)
+        self._by_branch: dict[str, list[SipMessage]] = {}
+        for ack in transactions.acks_of_2xx:
+            self._by_branch.setdefault(ack.top_via.branch, []).append(ack)
         self._last_failure: dict[tuple[str, str, Node, int | None], int] = {}
         self._first_arrival: dict[tuple[str, str, int | None, Node], int] = {}
         for item in transactions:
@@ -51,6 +54,10 @@ class CallLookups:
     def acks_within(self, call_id: str, from_tag: str, to_tag: str) -> list[SipMessage]:
         """The ACKs of 2xx responses that one side of a dialog sent, in order."""
         return self._by_dialog.get((call_id, from_tag, to_tag), [])
+
+    def acks_with_branch(self, branch: str) -> list[SipMessage]:
+        """The ACKs that belong to no INVITE transaction and have a branch, in order."""
+        return self._by_branch.get(branch, []) if branch else []
 
     def ended_further_on(self, transaction: Transaction, status: int | None) -> bool:
         """Whether the element that a request was sent to sent such a request later, which ended in this status code."""

@@ -79,10 +79,13 @@ def _raised(
     effects: frozenset[str],
     severities: Mapping[str, Severity],
 ) -> dict[str, Severity]:
-    """Raise each root to the severity of the worst of its effects; those that cannot fail a build stay as they are."""
+    """Raise each root to the severity of the worst of its effects; those that cannot fail a build stay as they are.
+
+    Where one root is as bad as the effect already, the others stay as well: they need not have led to it.
+    """
     raised: dict[str, Severity] = {}
     for effect in sorted(effects, key=lambda fingerprint: severities[fingerprint].rank):
-        seen, waiting = {effect}, list(causes.get(effect, ()))
+        seen, waiting, roots = {effect}, list(causes.get(effect, ())), []
         while waiting:
             cause = waiting.pop()
             if cause in seen:
@@ -90,8 +93,11 @@ def _raised(
             seen.add(cause)
             if cause in effects:
                 waiting += causes.get(cause, ())
-            elif severities[effect].rank < raised.get(cause, severities[cause]).rank and groups[cause][0].gates:
-                raised[cause] = severities[effect]
+            elif groups[cause][0].gates:
+                roots.append(cause)
+        limit = severities[effect].rank
+        if not any(raised.get(root, severities[root]).rank <= limit for root in roots):
+            raised.update(dict.fromkeys(roots, severities[effect]))
     return raised
 
 

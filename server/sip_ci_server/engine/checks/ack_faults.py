@@ -99,6 +99,43 @@ def ack_ignored(transaction: Transaction, model: Model) -> Iterator[Outcome]:
 
 
 @check(
+    "ack-not-repeated",
+    title="The {status} keeps coming, and its ACK is not sent again",
+    severity=Severity.HIGH,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §13.2.2.4",
+    needs=Needs.TIMES,
+    absent="the trace is no log of a program that called",
+    only=lambda leg: leg.answer is not None and bool(leg.acks) and leg.acks[0].observation.sent is True,
+)
+def ack_not_repeated(leg: Leg, model: Model) -> Iterator[Outcome]:
+    """The caller's own log shows one ACK, and the 2xx that comes three times more without another one (RFC 3261
+    §13.2.2.4: an ACK for each 2xx that arrives).
+
+    The first ACK was lost, as packets may be. Logs of the callee, and captures, cannot tell whether later ones were
+    sent.
+    """
+    del model
+    if len(leg.acks) != 1 or not all(answer.observation.sent is False for answer in leg.answers):
+        return
+    ack = leg.acks[0]
+    after = [answer for answer in leg.answers if (seconds_between(ack, answer) or 0.0) > ROUND_TRIP]
+    if len(after) < 3:
+        return
+    yield Found(
+        (
+            at(ack, "the only ACK"),
+            at(after[0], "the answer comes again"),
+            at(after[-1], "and again, without another ACK"),
+        ),
+        f"{name_of(ack)} sent one ACK for the {phrase_of(leg.answers[0])}. It came {len(after)} more times over"
+        f" {seconds_between(ack, after[-1]) or 0.0:.1f} s, and none of them was acknowledged.",
+        {"status": phrase_of(leg.answers[0])},
+        calls=(leg.call_id,),
+    )
+
+
+@check(
     "ack-branch-misuse",
     title="ACK for {status} carries {what}",
     severity=Severity.LOW,

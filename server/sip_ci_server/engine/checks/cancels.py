@@ -97,7 +97,13 @@ def cancel_mismatch_481(transaction: Transaction, model: Model) -> Iterator[Outc
     if final is None or final.status != 481 or model.relayed_from_further_on(transaction):
         return
     matched = transaction.cancels
-    candidates = [matched] if matched is not None else _candidates(transaction, model)
+    candidates = _candidates(transaction, model)
+    pending = [item for item in candidates if item.final is None or item.final.index > cancel.index]
+    if matched is not None and (matched in pending or not pending):
+        candidates = [matched]
+    elif pending:
+        # Sent again with credentials, an INVITE is another one: it is that one that is to be cancelled.
+        candidates = pending
     if not candidates:
         yield Found(
             (at(cancel, "the CANCEL"), at(final, "its refusal")),

@@ -33,6 +33,19 @@ def _is_offer(transaction: Transaction, model: Model) -> bool:
     return transaction.method == "UPDATE" and model.descriptions.of(transaction.request) is not None
 
 
+def _may_cross(first: Transaction, second: Transaction, model: Model) -> bool:
+    """Whether the second request may not be accepted while the first is pending.
+
+    The offer of an INVITE may be answered long before its final response, so an UPDATE inside it is no glare.
+    """
+    if first.method == second.method:
+        return True
+    both = (first, second)
+    return (first.method, second.method) == ("UPDATE", "INVITE") and all(
+        model.descriptions.of(item.request) is not None for item in both
+    )
+
+
 def _overlaps(first: Transaction, second: Transaction) -> bool:
     """Whether the second request was sent while the first had no final response; an unseen one says nothing."""
     if first.final is None or second.final is None:
@@ -103,7 +116,7 @@ def glare_answered(leg: Leg, model: Model) -> Iterator[Outcome]:
     offers = [item for item in (leg.invite, *leg.transactions) if _is_offer(item, model)]
     for position, first in enumerate(offers):
         for second in offers[position + 1 : position + 1 + NEIGHBOURS]:
-            if first.method != second.method:
+            if not _may_cross(first, second, model):
                 continue
             if leg.sent_by_caller(first) is leg.sent_by_caller(second) or not _overlaps(first, second):
                 continue

@@ -292,10 +292,11 @@ def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
     category=Category.CODEC,
     rfc="RFC 3261 §13.2.1",
     absent="the trace holds no answered INVITE",
-    only=lambda leg: leg.answer is not None,
+    only=lambda leg: leg.answer is not None or any(item.method in ("PRACK", "UPDATE") for item in leg.transactions),
 )
 def sdp_answer_missing(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """The INVITE had an offer, and no reliable response carries the answer (RFC 3261 §13.2.1).
+    """A request had an offer, and no reliable response carries the answer (RFC 3261 §13.2.1, RFC 3262 §5, RFC 3311
+    §5.2).
 
     An answer only in an unreliable 18x is a preview that may be lost; it lowers the finding to medium.
     """
@@ -305,12 +306,12 @@ def sdp_answer_missing(leg: Leg, model: Model) -> Iterator[Outcome]:
         yield NotCheckable("a PRACK shows that a reliable response came which is not in the trace")
         return
     for item in model.rounds[leg.number]:
-        if item.transaction.method != "INVITE" or item.delayed:
+        if item.delayed:
             continue
         success = item.transaction.success if item.transaction is not leg.invite else leg.answer
         if success is None or not _has_no_body(success):
             continue
-        message = item.answer_message
+        message = item.answer_message if item.answer is not None else None
         if message is not None and ((message.status or 0) >= 200 or is_reliable_provisional(message)):
             continue
         previewed = message is not None
@@ -321,17 +322,22 @@ def sdp_answer_missing(leg: Leg, model: Model) -> Iterator[Outcome]:
                 else at(item.offer_message, "the offer"),
                 at_header(success, "content-length", "the answer is missing here"),
             ),
-            f"INVITE carried an offer and was answered {success.status} {success.reason} without SDP."
+            f"{item.transaction.method} carried an offer and was answered {success.status} {success.reason}"
+            " without SDP."
             + (f" Only the unreliable {message.status} described media." if message is not None else ""),
             {
-                "method": "INVITE" if item.initial else "re-INVITE",
+                "method": _name(item),
                 "status": f"{success.status} {success.reason}".strip(),
             },
-            key=("initial" if item.initial else "re-INVITE",),
+            key=("initial" if item.initial else _name(item),),
             calls=(leg.call_id,),
             severity=Severity.MEDIUM if previewed else None,
         )
         return
+
+
+def _name(item: Round) -> str:
+    return "re-INVITE" if item.transaction.method == "INVITE" and not item.initial else item.transaction.method
 
 
 def _has_no_body(message: SipMessage) -> bool:

@@ -196,6 +196,30 @@ def sdp_missing_connection(item: Described, model: Model) -> Iterator[Outcome]:
 
 
 @check(
+    "sdp-format-missing",
+    title="The {media} has no codec: its m= line lists no format",
+    severity=Severity.HIGH,
+    category=Category.CODEC,
+    rfc="RFC 8866 §5.14, §9",
+)
+def sdp_format_missing(item: Described, model: Model) -> Iterator[Outcome]:
+    """An m= line ends behind the transport protocol: at least one format is to follow (RFC 8866 §9)."""
+    del model
+    for media in item.description.media:
+        if media.formats:
+            continue
+        yield Found(
+            (at_sdp(item.message, media.line, "no format follows the protocol"),),
+            f"The {item.message.summary} has `m={media.line.value[:120]}`, which lists no format: no codec is left for"
+            f" the {media.media}.",
+            {"media": media.media},
+            key=(media.media,),
+            calls=(item.message.call_id,),
+            severity=None if media.port else Severity.LOW,
+        )
+
+
+@check(
     "content-type-mismatch",
     title="The body is {body}, and Content-Type says {type}",
     severity=Severity.HIGH,

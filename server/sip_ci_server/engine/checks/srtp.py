@@ -15,7 +15,7 @@ from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_s
 from sip_ci_server.engine.checks.sdp_answers import NO_ANSWER, has_answer
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.offer_answer import Described, Round
+from sip_ci_server.engine.offer_answer import Described, Pair, Round
 from sip_ci_server.engine.secure_connections import is_lab
 
 _CLEAR = (Transport.UDP, Transport.TCP, Transport.WS, Transport.SCTP)
@@ -293,6 +293,21 @@ def srtp_fallback(leg: Leg, model: Model) -> Iterator[Outcome]:
                 severity=severity,
             )
             return
+    dropped = _dropped_later(rounds)
+    if dropped is not None:
+        pair, change, media = dropped
+        yield Found(
+            (
+                at_sdp(pair.answer_message, pair.answered.line, "SRTP is agreed"),
+                at_sdp(change.offer_message, media.line, "offered in the clear in the same call"),
+            ),
+            f"The call has SRTP, and the new offer in the {change.offer_message.summary} describes {media.media} as"
+            f" {media.protocol} without a key.",
+            key=("change",),
+            calls=(leg.call_id,),
+            severity=severity,
+        )
+        return
     secure = next((media for media in (rounds[0].offer.media if rounds else ()) if _secure(media)), None)
     if secure is None or rounds[0].rejected is None:
         return
@@ -310,6 +325,21 @@ def srtp_fallback(leg: Leg, model: Model) -> Iterator[Outcome]:
         calls=(leg.call_id, later.leg.call_id),
         severity=severity,
     )
+
+
+def _dropped_later(rounds: list[Round]) -> tuple[Pair, Round, MediaDescription] | None:
+    """A medium that was agreed on as SRTP, and a later offer of the call that has it without any key."""
+    agreed: dict[int, Pair] = {}
+    for item in rounds:
+        for place, media in enumerate(item.offer.media):
+            pair = agreed.get(place)
+            if pair is None or not media.port or media.media != pair.offered.media or _secure(media):
+                continue
+            if media.is_rtp and not crypto_lines(media) and not media.attribute_line("fingerprint", inherit=True):
+                return pair, item, media
+        secured = (pair.active and _secure(pair.offered) and _secure(pair.answered) for pair in item.pairs)
+        agreed.update({place: item.pairs[place] for place, is_secure in enumerate(secured) if is_secure})
+    return None
 
 
 def _secure(media: MediaDescription) -> bool:

@@ -149,3 +149,22 @@ def test_a_cancel_cannot_be_challenged() -> None:
     call.ack(invite, 4.6)
 
     assert ladder.end(60.0).findings()["cancel-challenged"].severity is Severity.MEDIUM
+
+
+def test_the_cancel_of_an_invite_that_was_sent_again_with_credentials() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    first = call.invite(0.0)
+    call.respond(first, 407, 0.05, 'Proxy-Authenticate: Digest realm="example.com", nonce="n1", algorithm=MD5')
+    call.ack(first, 0.06)
+    second = call.invite(0.1)
+    call.respond(second, 180, 0.3)
+    cancel = call.cancel(first, 5.0)
+    call.respond(cancel, 481, 5.02)
+    call.respond(second, 408, 60.0)
+    call.ack(second, 60.02)
+    findings = ladder.end(100.0).findings()
+
+    assert "CSeq number" in findings["cancel-mismatch-481"].detail
+    assert findings["cancel-mismatch-481"].root
+    assert not findings["final-408"].root
