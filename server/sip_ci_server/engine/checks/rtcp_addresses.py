@@ -65,6 +65,8 @@ def rtcp_port_undeclared(session: MediaSession, model: Model) -> Iterator[Outcom
         ]
         if len(lost) < _REPORTS or _answers(lost[0].datagram.destination, model):
             continue
+        if (stream.destination.host, stream.source.host) not in model.trace.facts.host_pairs:
+            continue
         told.add(hearer)
         yield _to_nobody(lost, stream, hearer, session, media)
 

@@ -69,6 +69,14 @@ def test_somebody_listens_where_reports_come_from() -> None:
     assert "rtcp-port-undeclared" not in called(*to_port(42_011, back)).findings()
 
 
+def test_the_way_back_is_not_in_the_capture() -> None:
+    ladder = called(*to_port(42_011))
+    ladder.media = replace(ladder.media, rtcp=to_port(42_011))
+    ladder.packets = [packet for packet in ladder.packets if packet.source != BOB]
+    ladder.know(host_pairs=frozenset({(ALICE.host, BOB.host)}))
+    assert "rtcp-port-undeclared" not in ladder.findings()
+
+
 def test_two_reports_are_too_few() -> None:
     assert "rtcp-port-undeclared" not in called(*to_port(42_011)[:2]).findings()
 
