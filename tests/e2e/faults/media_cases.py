@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.faults import codecs, dtmf, media_path, media_quality, media_relay, phones, tls
+from tests.e2e.faults import codecs, dtmf, media_path, media_quality, media_relay, phones, secure_media, tls
 from tests.e2e.live.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -12,5 +12,6 @@ CASES: tuple[Case, ...] = (
     *dtmf.CASES,
     *media_relay.CASES,
     *phones.CASES,
+    *secure_media.CASES,
     *tls.CASES,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.e2e.live.case import Case, broken, healthy
+from tests.e2e.live.case import Case, broken, capture_only, healthy
 from tests.e2e.live.phones import PLAIN_PHONE, Phone, call_between_phones, reason_without_baresip
 
 from sip_ci.findings import Severity
@@ -20,6 +20,8 @@ class PhoneTalk:
     pressed: tuple[tuple[float, str, str], ...] = ()
     """What the caller does in the call: seconds after the one before, a command of the menu, and its parameters."""
     talk: float = 4.0
+    dropped: tuple[tuple[str, ...], ...] = ()
+    """`iptables` matches of what the router between them drops."""
 
     @property
     def suffix(self) -> str:
@@ -49,7 +51,13 @@ class PhoneTalk:
         """Makes the call; returns the capture and the caller's output. RuntimeError where a phone does not start."""
         capture = folder / "call.pcap"
         call_between_phones(
-            capture, self.talk, "-s", caller_phone=self.caller, callee_phone=self.callee, pressed=self.pressed
+            capture,
+            self.talk,
+            "-s",
+            caller_phone=self.caller,
+            callee_phone=self.callee,
+            pressed=self.pressed,
+            dropped=self.dropped,
         )
         return capture, folder / "caller" / "output.log"
 
@@ -65,6 +73,10 @@ def _fine(name: str, what: str, phone: Phone, **options: object) -> Case:
 _SRTP = Phone(("g711", "srtp"), "audio_codecs=PCMU;mediaenc=srtp-mand")
 _DTLS = Phone(("g711", "dtls_srtp"), "audio_codecs=PCMU;mediaenc=dtls_srtp")
 _ICE = Phone(("g711", "ice"), "audio_codecs=PCMU;medianat=ice")
+
+_EVERY_TWELFTH = tuple(
+    "-p udp -s 203.0.113.10 -m length --length 200 -m statistic --mode nth --every 12 --packet 0".split()
+)
 
 CASES = (
     _fine("opus", "Opus at 48 kHz", Phone(("opus",), "audio_codecs=opus/48000/2", sample_rate=48_000)),
@@ -97,5 +109,23 @@ CASES = (
         _both(_SRTP),
         "sdes-key-in-clear",
         severity=Severity.MEDIUM,
+    ),
+    capture_only(
+        broken(
+            "phones-loss-behind-capture",
+            "The router drops every twelfth RTP packet of the caller; its own capture knows by the callee's RTCP alone",
+            _both(PLAIN_PHONE, talk=13.0, dropped=(_EVERY_TWELFTH,)),
+            "rtcp-far-loss",
+            severity=Severity.MEDIUM,
+        )
+    ),
+    capture_only(
+        broken(
+            "phones-one-way",
+            "A firewall drops the callee's RTP towards the caller",
+            _both(PLAIN_PHONE, dropped=(("-p", "udp", "-s", "198.51.100.20", "-m", "length", "--length", "200"),)),
+            "media-one-way",
+            severity=Severity.CRITICAL,
+        )
     ),
 )

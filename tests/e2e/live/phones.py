@@ -128,16 +128,19 @@ def call_between_phones(
     caller_phone: Phone = PLAIN_PHONE,
     callee_phone: Phone = PLAIN_PHONE,
     pressed: Sequence[tuple[float, str, str]] = (),
+    dropped: Sequence[tuple[str, ...]] = (),
 ) -> None:
     """Makes a call of about `talk` seconds, recorded in `capture`. Raises RuntimeError where a phone does not start.
 
     `arguments` are given to both phones, whose output is kept beside the capture as `caller/output.log` and
     `callee/output.log`. `pressed` is what the caller does in the call: seconds after the one before, a command of the
-    phone's menu, and its parameters.
+    phone's menu, and its parameters. `dropped` are `iptables` matches of what the router between them drops.
     """
     folder = capture.parent
     with Network() as network, ExitStack() as running:
         caller, callee = network.host("caller", "203.0.113.10"), network.host("callee", "198.51.100.20")
+        for match in dropped:
+            network.drop(*match)
         with recorded(capture, caller):
             answering = _phone(callee, "bob", folder / "callee", callee_phone, *arguments)
             running.callback(_stop, answering)
