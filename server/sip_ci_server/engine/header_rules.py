@@ -12,20 +12,28 @@ from sip_ci.trace.grammar import is_token
 from sip_ci.trace.headers import parse_name_addr
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Transport
-from sip_ci.trace.uri import split_outside_quotes
+from sip_ci.trace.uri import split_outside_quotes, split_parameters
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_PROTOCOL = re.compile(r"\s*SIP\s*/\s*2\.0\s*/", re.IGNORECASE)
 _SESSION_ID = re.compile(r"[0-9a-f]{32}\Z")
 _URI_PARAMETERS = frozenset({"transport", "user", "method", "ttl", "maddr", "lr"})
 """Parameters that a URI has and a header does not (RFC 3261 §19.1.1)."""
 _STREAMS = (Transport.TCP, Transport.TLS)
 _DEMANDED = {
-    405: ("allow", "msg-405-no-allow"),
-    420: ("unsupported", "msg-420-no-unsupported"),
-    422: ("min-se", "msg-422-no-min-se"),
-    423: ("min-expires", "msg-423-no-min-expires"),
+    405: (("allow",), "msg-405-no-allow"),
+    415: (("accept", "accept-encoding", "accept-language"), "msg-415-no-accept"),
+    420: (("unsupported",), "msg-420-no-unsupported"),
+    421: (("require",), "msg-421-no-require"),
+    422: (("min-se",), "msg-422-no-min-se"),
+    423: (("min-expires",), "msg-423-no-min-expires"),
 }
-"""By status code: the header that the response carries, and the check that asks for it."""
+"""By status code: the headers of which the response carries one, and the check that asks for it."""
+_ADDRESSES = ("from", "to", "contact", "route", "record-route")
+_CREDENTIALS = ("authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate")
+_FURTHER_SCHEME = re.compile(r"(?:digest|basic|bearer)\s+[\w-]+\s*=", re.IGNORECASE)
+_READ = 8
+"""Lines of one header, and values of one line, that are read."""
 USUAL_MAX_FORWARDS = 70
 
 
@@ -48,12 +56,14 @@ def violations_of(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     yield from _of_body(message)
     yield from _of_addresses(message)
     yield from _of_extensions(message)
+    yield from _of_parameters(message)
+    yield from _of_credentials(message)
     if message.is_request:
         yield from _of_request(message)
     demanded = _DEMANDED.get(message.status or 0)
-    if demanded is not None and not message.lines_of(demanded[0]):
-        explanation = f"{message.status} {message.reason} has no {demanded[0].title()} header"
-        yield demanded[1], Violation(demanded[0], None, explanation)
+    if demanded is not None and not any(message.lines_of(name) for name in demanded[0]):
+        explanation = f"{message.status} {message.reason} has no {demanded[0][0].title()} header"
+        yield demanded[1], Violation(demanded[0][0], None, explanation)
 
 
 def _of_bytes(message: SipMessage) -> Iterator[tuple[str, Violation]]:
@@ -74,10 +84,17 @@ def _of_via(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     if not message.is_request or not message.lines_of("via"):
         return
     via, start = message.top_via, message.lines_of("via")[0].start
+    if via.text and not _PROTOCOL.match(via.text):
+        explanation = f"The Via says `{via.text.split()[0][:20]}`, and its protocol is SIP/2.0"
+        yield "msg-header-malformed", Violation("via protocol", start, explanation)
     if not via.branch.startswith("z9hG4bK"):
         what = f"The branch `{via.branch[:40]}`" if via.branch else "A Via without a branch"
         explanation = f"{what} does not begin with the magic cookie z9hG4bK"
         yield "msg-branch-cookie", Violation("cookie", start, explanation, Severity.LOW)
+    rport = via.parameter("rport")
+    if rport and len(message.via) == 1:
+        explanation = f"The Via of the client holds `rport={rport[:10]}`; it has to send `rport` without a value"
+        yield "msg-rport-value", Violation("rport", start, explanation)
     carried = message.observation.transport
     if carried in (Transport.UDP, Transport.TCP) and via.transport in ("UDP", "TCP") and via.transport != str(carried):
         explanation = f"The Via says {via.transport}, and the message came over {carried}"
@@ -140,3 +157,37 @@ def _of_extensions(message: SipMessage) -> Iterator[tuple[str, Violation]]:
         if not _SESSION_ID.match(value):
             explanation = "A Session-ID begins with 32 hexadecimal digits in lower case"
             yield "msg-session-id", Violation("form", line.start, explanation)
+
+
+def _of_parameters(message: SipMessage) -> Iterator[tuple[str, Violation]]:
+    for name in ("via", *_ADDRESSES):
+        for line in message.lines_of(name)[:_READ]:
+            for value in split_outside_quotes(message.value_of(line), ",")[:_READ]:
+                if name == "via":
+                    twice = _repeated(split_parameters(value.partition(";")[2]))
+                else:
+                    address = parse_name_addr(value)
+                    twice = _repeated(address.parameters) or _repeated(address.uri.parameters)
+                if twice:
+                    explanation = f"The parameter `{twice[:40]}` stands twice in one value of {name.title()}"
+                    yield "msg-parameter-repeated", Violation(f"{name} {twice}", line.start, explanation)
+                    break
+
+
+def _repeated(parameters: tuple[tuple[str, str | None], ...]) -> str:
+    """The first parameter name that comes a second time, or the empty string."""
+    seen: set[str] = set()
+    for key, _ in parameters:
+        if key in seen:
+            return key
+        seen.add(key)
+    return ""
+
+
+def _of_credentials(message: SipMessage) -> Iterator[tuple[str, Violation]]:
+    for name in _CREDENTIALS:
+        for line in message.lines_of(name)[:_READ]:
+            values = split_outside_quotes(message.value_of(line), ",")
+            if any(_FURTHER_SCHEME.match(value.lstrip()) for value in values[1:]):
+                explanation = f"One line of {name.title()} holds two values, and each needs a line of its own"
+                yield "msg-credentials-joined", Violation(name, line.start, explanation)

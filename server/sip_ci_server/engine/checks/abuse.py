@@ -43,7 +43,7 @@ def _by_caller(model: Model) -> dict[str, list[Leg]]:
     title="A suspicious host calls {number}",
     severity=Severity.CRITICAL,
     category=Category.SECURITY,
-    rfc="RFC 3261 §26.1.1",
+    rfc="RFC 3261 §26.1",
     confidence=Confidence.LIKELY,
     needs=Needs.ADDRESSES,
 )
@@ -78,7 +78,7 @@ def sec_toll_fraud(model: Model, _: Model) -> Iterator[Outcome]:
     title="A suspicious host calls out without a password",
     severity=Severity.CRITICAL,
     category=Category.SECURITY,
-    rfc="RFC 3261 §26.3.2",
+    rfc="RFC 3261 §26.3.2.2",
     confidence=Confidence.LIKELY,
     needs=Needs.ADDRESSES,
 )

@@ -185,12 +185,12 @@ def early_update_rejected(transaction: Transaction, model: Model) -> Iterator[Ou
     title="UPDATE was sent to a side that does not allow it",
     severity=Severity.LOW,
     category=Category.COMPLIANCE,
-    rfc="RFC 3311 §5.1",
+    rfc="RFC 3311 §4",
     absent="the trace holds no call with UPDATE",
     only=lambda leg: any(item.method == "UPDATE" for item in leg.transactions),
 )
 def update_not_allowed(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """The last Allow of the other side does not list UPDATE (RFC 3311 §5.1), low because some agents take it all the
+    """The last Allow of the other side does not list UPDATE (RFC 3311 §4), low because some agents take it all the
     same.
     """
     del model

@@ -179,54 +179,6 @@ def msg_expires_range(model: Model, _: Model) -> Iterator[Outcome]:
 
 
 @check(
-    "msg-405-no-allow",
-    title="405 does not list the allowed methods{by}",
-    severity=Severity.LOW,
-    category=Category.COMPLIANCE,
-    rfc="RFC 3261 §21.4.6",
-)
-def msg_405_no_allow(model: Model, _: Model) -> Iterator[Outcome]:
-    """A 405 has no Allow (RFC 3261 §21.4.6)."""
-    yield from report("msg-405-no-allow", model)
-
-
-@check(
-    "msg-420-no-unsupported",
-    title="420 does not name the extension{by}",
-    severity=Severity.LOW,
-    category=Category.COMPLIANCE,
-    rfc="RFC 3261 §21.4.15",
-)
-def msg_420_no_unsupported(model: Model, _: Model) -> Iterator[Outcome]:
-    """A 420 has no Unsupported (RFC 3261 §21.4.15)."""
-    yield from report("msg-420-no-unsupported", model)
-
-
-@check(
-    "msg-423-no-min-expires",
-    title="423 does not say how long is long enough{by}",
-    severity=Severity.MEDIUM,
-    category=Category.COMPLIANCE,
-    rfc="RFC 3261 §21.4.17",
-)
-def msg_423_no_min_expires(model: Model, _: Model) -> Iterator[Outcome]:
-    """A 423 has no Min-Expires (RFC 3261 §21.4.17)."""
-    yield from report("msg-423-no-min-expires", model)
-
-
-@check(
-    "msg-422-no-min-se",
-    title="422 does not say how long is long enough{by}",
-    severity=Severity.MEDIUM,
-    category=Category.COMPLIANCE,
-    rfc="RFC 4028 §6",
-)
-def msg_422_no_min_se(model: Model, _: Model) -> Iterator[Outcome]:
-    """A 422 has no Min-SE (RFC 4028 §6)."""
-    yield from report("msg-422-no-min-se", model)
-
-
-@check(
     "msg-pai-params",
     title="An asserted identity carries a tag{by}",
     severity=Severity.LOW,
@@ -260,3 +212,39 @@ def msg_session_id(model: Model, _: Model) -> Iterator[Outcome]:
 def msg_reason(model: Model, _: Model) -> Iterator[Outcome]:
     """Reason is no protocol with a numeric cause (RFC 3326 §2)."""
     yield from report("msg-reason", model)
+
+
+@check(
+    "msg-parameter-repeated",
+    title="A parameter stands twice{by}",
+    severity=Severity.LOW,
+    category=Category.COMPLIANCE,
+    rfc="RFC 3261 §7.3.1, §19.1.1",
+)
+def msg_parameter_repeated(model: Model, _: Model) -> Iterator[Outcome]:
+    """A header value or a URI has two parameters of one name (RFC 3261 §7.3.1, §19.1.1)."""
+    yield from report("msg-parameter-repeated", model)
+
+
+@check(
+    "msg-credentials-joined",
+    title="Several credentials or challenges stand in one header line{by}",
+    severity=Severity.LOW,
+    category=Category.COMPLIANCE,
+    rfc="RFC 3261 §7.3.1, §20.7, §20.28",
+)
+def msg_credentials_joined(model: Model, _: Model) -> Iterator[Outcome]:
+    """Authorization, Proxy-Authorization or a challenge holds two values in one line (RFC 3261 §7.3.1, §20.7)."""
+    yield from report("msg-credentials-joined", model)
+
+
+@check(
+    "msg-rport-value",
+    title="A client gives rport a value{by}",
+    severity=Severity.LOW,
+    category=Category.COMPLIANCE,
+    rfc="RFC 3581 §3",
+)
+def msg_rport_value(model: Model, _: Model) -> Iterator[Outcome]:
+    """The Via of a request's first hop has `rport` with a value, which only the server may give it (RFC 3581 §3)."""
+    yield from report("msg-rport-value", model)

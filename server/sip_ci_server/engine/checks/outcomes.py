@@ -10,6 +10,7 @@ from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.digits import parse_digits
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint
+from sip_ci.trace.uri import Uri
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, at_header, check
 from sip_ci_server.engine.checks.responses import SILENCE
 from sip_ci_server.engine.model import Model
@@ -22,6 +23,7 @@ SLOW_FAILOVER = 2.0
 OVERLOADED_SHARE = 0.2
 COMPARED = 200
 """Later requests of one user that are looked at."""
+_MOVED = (300, 301, 302)
 ENOUGH = 10
 """Requests to one element below which a share of failures proves nothing."""
 
@@ -61,6 +63,38 @@ def fork_multiple_2xx(transaction: Transaction, model: Model) -> Iterator[Outcom
         key=("no ACK" if silent else "no BYE",),
         calls=(transaction.call_id,),
     )
+
+
+@check(
+    "redirect-to-itself",
+    title="{method} was redirected to the address that it was sent to",
+    severity=Severity.MEDIUM,
+    category=Category.SIGNALING,
+    rfc="RFC 3261 §8.3",
+    absent="no request was redirected",
+    only=lambda transaction: transaction.final is not None and transaction.final.status in _MOVED,
+)
+def redirect_to_itself(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """A 300, 301 or 302 names nothing but the Request-URI of the request as the place to try (RFC 3261 §8.3)."""
+    final, request = transaction.final, transaction.request
+    if final is None or not transaction.is_initial or model.relayed_from_further_on(transaction):
+        return
+    targets = [contact.uri for contact in final.contacts]
+    if not targets or any(_place_of(target) != _place_of(request.request_uri) for target in targets):
+        return
+    yield Found(
+        (at(request, "the request"), at_header(final, "contact", "the same address again")),
+        f"{transaction.method} to {request.request_uri.text} was answered {phrase_of(final)} by {name_of(final)}, with"
+        f" `{targets[0].text}` as the place to try instead: a client that follows it comes back to the same place.",
+        {"method": transaction.method},
+        key=(transaction.method, str(final.status)),
+        calls=(transaction.call_id,),
+    )
+
+
+def _place_of(uri: Uri) -> tuple[object, ...]:
+    parameters = sorted((key, (value or "").lower()) for key, value in uri.parameters)
+    return (uri.scheme, uri.user, uri.host.rstrip("."), uri.effective_port, *parameters)
 
 
 @check(

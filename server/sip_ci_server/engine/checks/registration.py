@@ -134,3 +134,29 @@ def _refreshed_elsewhere(registration: Registration, transaction: Transaction, e
         if other is not registration
         for item in other.transactions
     )  # fmt: skip
+
+
+@check(
+    "reg-refused-6xx",
+    title="The registrar refused with {status}",
+    severity=Severity.LOW,
+    category=Category.COMPLIANCE,
+    rfc="RFC 3261 §10.3",
+    absent="the trace holds no REGISTER that was refused with 6xx",
+    only=lambda transaction: (
+        transaction.method == "REGISTER" and transaction.final is not None and (transaction.final.status or 0) >= 600
+    ),
+)
+def reg_refused_6xx(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """A REGISTER was answered with a 6xx, which no registrar may give (RFC 3261 §10.3)."""
+    final = transaction.final
+    if final is None or (final.status or 0) > 699 or model.relayed_from_further_on(transaction):
+        return
+    yield Found(
+        (at(transaction.request, "the REGISTER"), at(final, "a refusal that speaks for the whole network")),
+        f"{final.observation.source or 'The registrar'} answered REGISTER with {final.status} {final.reason}. A 6xx"
+        " says that no server anywhere can serve the user, which a registrar cannot know.",
+        {"status": f"{final.status} {final.reason}".strip()},
+        key=(str(final.status),),
+        calls=(transaction.call_id,),
+    )

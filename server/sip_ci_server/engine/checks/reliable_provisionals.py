@@ -1,4 +1,4 @@
-"""Reliable provisional responses: asked for, numbered, and acknowledged as RFC 3262 has it."""
+"""Reliable provisional responses: asked for, one after another, and acknowledged (RFC 3262 §3)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from sip_ci.trace.observation import Fidelity
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.observability import T1
-from sip_ci_server.engine.provisionals import LARGEST, ReliableProvisional, requires_100rel, rseq_of
+from sip_ci_server.engine.provisionals import ReliableProvisional, requires_100rel
 from sip_ci_server.engine.sequence import name_of, phrase_of, seconds_between, surely_before
 from sip_ci_server.engine.transactions import Transaction
 
 ABSENT = "the trace holds no reliable provisional response"
 
 
-def _is_reliable(transaction: Transaction) -> bool:
+def is_reliable(transaction: Transaction) -> bool:
+    """Whether an INVITE got a response that requires 100rel."""
     return transaction.method == "INVITE" and any(requires_100rel(response) for response in transaction.provisionals)
 
 
@@ -33,7 +34,7 @@ def _supports(invite: SipMessage) -> bool:
     rfc="RFC 3262 §3, §4",
     needs=Needs.TIMES,
     absent=ABSENT,
-    only=_is_reliable,
+    only=is_reliable,
 )
 def prack_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A reliable provisional response was sent three times or more, and no PRACK came (RFC 3262 §3, §4).
@@ -67,7 +68,7 @@ def prack_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
 
 def _on_other_hops(transaction: Transaction, model: Model) -> Iterator[ReliableProvisional]:
     for other in model.transactions_of(transaction.call_id):
-        if other.method == "INVITE" and other is not transaction and _is_reliable(other):
+        if other.method == "INVITE" and other is not transaction and is_reliable(other):
             yield from model.reliable_provisionals(other)
 
 
@@ -78,7 +79,7 @@ def _on_other_hops(transaction: Transaction, model: Model) -> Iterator[ReliableP
     category=Category.SIGNALING,
     rfc="RFC 3262 §3",
     absent=ABSENT,
-    only=_is_reliable,
+    only=is_reliable,
 )
 def reliable_1xx_after_prack(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A UAS accepted a PRACK with 2xx and sent the acknowledged response again (RFC 3262 §3: retransmissions cease)."""
@@ -106,102 +107,13 @@ def reliable_1xx_after_prack(transaction: Transaction, model: Model) -> Iterator
 
 
 @check(
-    "rseq-missing",
-    title="{status} requires 100rel and carries no RSeq",
-    severity=Severity.HIGH,
-    category=Category.SIGNALING,
-    rfc="RFC 3262 §3",
-    absent=ABSENT,
-    only=_is_reliable,
-)
-def rseq_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A provisional response requires 100rel without a RSeq that a PRACK could name (RFC 3262 §3)."""
-    del model
-    for response in transaction.provisionals:
-        if response.status == 100 or not requires_100rel(response) or response.fidelity is Fidelity.TRUNCATED:
-            continue
-        written = response.header("rseq")
-        if rseq_of(response) is not None:
-            continue
-        yield Found(
-            (at_header(response, "require", "the response is to be acknowledged"),),
-            f"{name_of(response)} sent {phrase_of(response)} with `Require: {response.header('require')}` and "
-            + ("no RSeq" if written is None else f"`RSeq: {written}`, which is no number")
-            + ", so no PRACK can name it.",
-            {"status": phrase_of(response)},
-            key=(str(response.status),),
-            calls=(transaction.call_id,),
-        )
-        return
-
-
-@check(
-    "rseq-gap",
-    title="RSeq goes from {first} to {second}",
-    severity=Severity.MEDIUM,
-    category=Category.SIGNALING,
-    rfc="RFC 3262 §3, §4",
-    absent=ABSENT,
-    only=_is_reliable,
-)
-def rseq_gap(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The next reliable response's RSeq is not the last one plus 1 (RFC 3262 §3), so the client must not acknowledge it
-    (§4).
-    """
-    if model.seen.lossy or model.seen.cut_heads:
-        return
-    last: dict[str, ReliableProvisional] = {}
-    acknowledged = model.acknowledged_rseqs(transaction)
-    for item in model.reliable_provisionals(transaction):
-        before = last.get(item.tag)
-        last[item.tag] = item
-        if before is None or item.rseq == before.rseq + 1 or (item.tag, item.rseq - 1) in acknowledged:
-            continue
-        yield Found(
-            (
-                at_header(before.response, "rseq", "one reliable response"),
-                at_header(item.response, "rseq", "the next one"),
-            ),
-            f"{name_of(item.response)} numbered its reliable responses {before.rseq} and then {item.rseq};"
-            f" {before.rseq + 1} was due. The client has to take the second for one that came too early.",
-            {"first": str(before.rseq), "second": str(item.rseq)},
-            key=("back" if item.rseq < before.rseq else "ahead",),
-            calls=(transaction.call_id,),
-        )
-        return
-
-
-@check(
-    "rseq-out-of-range",
-    title="The first RSeq is {value}",
-    severity=Severity.LOW,
-    category=Category.COMPLIANCE,
-    rfc="RFC 3262 §3",
-    absent=ABSENT,
-    only=_is_reliable,
-)
-def rseq_out_of_range(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The first RSeq of an INVITE is not between 1 and 2**31 - 1 (RFC 3262 §3)."""
-    for item in model.reliable_provisionals(transaction)[:1]:
-        if 1 <= item.rseq <= LARGEST:
-            return
-        yield Found(
-            (at_header(item.response, "rseq", "the first RSeq"),),
-            f"{name_of(item.response)} begins with RSeq {item.rseq}; it has to lie between 1 and {LARGEST}.",
-            {"value": str(item.rseq) if item.rseq == 0 else "too large"},
-            key=("0" if item.rseq == 0 else "large",),
-            calls=(transaction.call_id,),
-        )
-
-
-@check(
     "reliable-1xx-unsolicited",
     title="{status} requires 100rel, which the INVITE does not support",
     severity=Severity.HIGH,
     category=Category.SIGNALING,
     rfc="RFC 3262 §3",
     absent=ABSENT,
-    only=_is_reliable,
+    only=is_reliable,
 )
 def reliable_1xx_unsolicited(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A provisional response was sent reliably although the INVITE has 100rel neither in Supported nor in Require (RFC
@@ -264,7 +176,7 @@ def reliable_1xx_required(transaction: Transaction, model: Model) -> Iterator[Ou
     category=Category.COMPLIANCE,
     rfc="RFC 3262 §3",
     absent=ABSENT,
-    only=_is_reliable,
+    only=is_reliable,
 )
 def reliable_100(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A 100 requires 100rel, though only 101 to 199 may (RFC 3262 §3): it travels one hop only."""
@@ -285,7 +197,7 @@ def reliable_100(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     category=Category.COMPLIANCE,
     rfc="RFC 3262 §3",
     absent=ABSENT,
-    only=_is_reliable,
+    only=is_reliable,
 )
 def reliable_1xx_overlap(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The second reliable response went out before the first had its PRACK (RFC 3262 §3)."""
@@ -305,36 +217,6 @@ def reliable_1xx_overlap(transaction: Transaction, model: Model) -> Iterator[Out
             ),
             f"{name_of(item.response)} sent {phrase_of(item.response)} (RSeq {item.rseq}) before the PRACK for its"
             f" first reliable response, {phrase_of(first.response)} (RSeq {first.rseq}), had come.",
-            calls=(transaction.call_id,),
-        )
-        return
-
-
-@check(
-    "answer-before-prack",
-    title="The call was answered before the session description in the {status} was acknowledged",
-    severity=Severity.LOW,
-    category=Category.COMPLIANCE,
-    rfc="RFC 3262 §3",
-    absent=ABSENT,
-    only=_is_reliable,
-)
-def answer_before_prack(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A 2xx went out while a reliable response with a session description had no PRACK yet (RFC 3262 §3)."""
-    success = transaction.success
-    if success is None:
-        return
-    for item in model.reliable_provisionals(transaction):
-        if item.tag != success.to.tag or model.descriptions.of(item.response) is None or not item.pracks:
-            continue
-        prack = item.pracks[0].request
-        if not surely_before(success, prack) or item.pracks[0].destination_node != transaction.destination_node:
-            continue
-        yield Found(
-            (at(item.response, "the response with the description"), at(success, "the answer"), at(prack, "the PRACK")),
-            f"{name_of(success)} answered {phrase_of(success)} before the PRACK for its {phrase_of(item.response)} with"
-            " SDP had come.",
-            {"status": phrase_of(item.response)},
             calls=(transaction.call_id,),
         )
         return

@@ -73,7 +73,7 @@ def sec_scanner(model: Model, _: Model) -> Iterator[Outcome]:
     title="One host was refused for {count} users in a short time",
     severity=Severity.HIGH,
     category=Category.SECURITY,
-    rfc="RFC 3261 §26.1.1",
+    rfc="RFC 3261 §26.1",
     confidence=Confidence.LIKELY,
     needs=Needs.TIMES | Needs.ADDRESSES,
 )

@@ -86,12 +86,12 @@ def _why(value: str, transaction: Transaction, model: Model) -> tuple[str, str]:
     title="Refer-To holds a Replaces that is not escaped",
     severity=Severity.HIGH,
     category=Category.SIGNALING,
-    rfc="RFC 3261 §19.1.1",
+    rfc="RFC 3261 §19.1.2",
     absent="the trace holds no REFER",
     only=is_refer,
 )
 def refer_replaces_unescaped(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A `;`, `=` or `@` stands as itself in the Replaces of a Refer-To URI (RFC 3261 §19.1.1, RFC 3891 §6.1).
+    """A `;`, `=` or `@` stands as itself in the Replaces of a Refer-To URI (RFC 3261 §19.1.2, RFC 3891 §6.1).
 
     High where the transfer failed, low where the other side understood it.
     """

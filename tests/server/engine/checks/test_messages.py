@@ -72,6 +72,12 @@ CASES: dict[str, tuple[Change, Severity]] = {
     "msg-expires-range": (put(b"User-Agent", b"Expires: soon\r\nUser-Agent"), Severity.LOW),
     "msg-pai-params": (put(b"User-Agent", b"P-Asserted-Identity: <sip:1@h.example>;tag=2\r\nUser-Agent"), Severity.LOW),
     "msg-session-id": (put(b"User-Agent", b"Session-ID: F81D4FAE-7DEC\r\nUser-Agent"), Severity.LOW),
+    "msg-parameter-repeated": (put(b";branch=", b";rport;rport;branch="), Severity.LOW),
+    "msg-credentials-joined": (
+        put(b"User-Agent", b'Authorization: Digest username="a", nonce="n", Digest username="b"\r\nUser-Agent'),
+        Severity.LOW,
+    ),
+    "msg-rport-value": (put(b";branch=", b";rport=5060;branch="), Severity.LOW),
     "msg-reason": (put(b"User-Agent", b"Reason: Q.850;cause=normal\r\nUser-Agent"), Severity.LOW),
 }  # fmt: skip
 
@@ -153,6 +159,9 @@ def test_a_length_is_needed_on_streams_alone() -> None:
     ("status", "check", "header"),
     [
         (405, "msg-405-no-allow", "Allow: INVITE"),
+        (415, "msg-415-no-accept", "Accept: application/sdp"),
+        (415, "msg-415-no-accept", "Accept-Encoding: gzip"),
+        (421, "msg-421-no-require", "Require: path"),
         (420, "msg-420-no-unsupported", "Unsupported: x"),
         (422, "msg-422-no-min-se", "Min-SE: 90"),
         (423, "msg-423-no-min-expires", "Min-Expires: 60"),
@@ -205,3 +214,40 @@ def test_a_healthy_call_breaks_nothing() -> None:
     ladder = Ladder()
     ladder.call(ALICE, BOB).answered()
     assert not messages_of(ladder.end(60.0))
+
+
+def test_what_looks_like_a_repeated_parameter() -> None:
+    contact = b"Contact: <sip:a@192.0.2.10;transport=udp>;expires=60, <sip:b@192.0.2.10;transport=tcp>;expires=60"
+    change = put(b"Contact: <sip:192.0.2.10:5060>", contact)
+    assert "msg-parameter-repeated" not in messages_of(spoilt(change, status=200))
+
+
+def test_the_parameter_of_a_uri_may_be_one_of_the_header_too() -> None:
+    change = put(b"Contact: <sip:192.0.2.10:5060>", b"Contact: <sip:192.0.2.10:5060;expires=3>;expires=60")
+    assert "msg-parameter-repeated" not in messages_of(spoilt(change, status=200))
+    change = put(b"Contact: <sip:192.0.2.10:5060>", b"Contact: <sip:192.0.2.10:5060;ob;ob>")
+    assert "msg-parameter-repeated" in messages_of(spoilt(change, status=200))
+
+
+def test_credentials_for_two_realms_in_lines_of_their_own() -> None:
+    line = b'Authorization: Digest username="a", realm="Digest x=, y", nonce="n"\r\n'
+    change = put(b"User-Agent", line + line.replace(b'"a"', b'"b"') + b"User-Agent")
+    assert "msg-credentials-joined" not in messages_of(spoilt(change, status=200))
+
+
+def test_a_server_fills_rport_in_and_a_proxy_passes_it_on() -> None:
+    for value in (b";rport;branch=", b";branch="):
+        assert "msg-rport-value" not in messages_of(spoilt(put(b";branch=", value), status=200))
+    ladder = Ladder()
+    call = ladder.call()
+    sent = call.request("OPTIONS", 0.0, inside=False)
+    packet = ladder.packets[0]
+    via = sent.vias[0][0].encode()
+    packet.raw = packet.raw.replace(via, b"SIP/2.0/UDP 203.0.113.9;branch=z9hG4bK-p, " + via + b";rport=5070")
+    assert "msg-rport-value" not in messages_of(ladder.end(60.0))
+
+
+@pytest.mark.parametrize(("protocol", "found"), [(b"SIP/1.0/UDP", True), (b"sip / 2.0 / UDP", False)])
+def test_the_protocol_of_a_via(protocol: bytes, found: bool) -> None:
+    findings = messages_of(spoilt(put(b"SIP/2.0/UDP", protocol), status=200))
+    assert ("msg-header-malformed" in findings) is found

@@ -73,6 +73,31 @@ def test_a_redirection_at_the_end_of_the_trace_is_not_blamed() -> None:
     assert ladder.end(1.0).findings()["redirect-302"].severity is Severity.INFO
 
 
+@pytest.mark.parametrize(
+    ("contact", "found"),
+    [
+        ("<sip:bob@example.com>", True),
+        ("<sip:bob@EXAMPLE.com:5060>;q=0.5", True),
+        ("<sip:bob@example.com;transport=tcp>", False),
+        ("<sip:bob@example.com>, <sip:bob@example.net>", False),
+        (f"<sip:bob@{CAROL}>", False),
+    ],
+)
+def test_a_redirection_to_the_same_address(contact: str, found: bool) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    call.respond(invite, 302, 0.1, f"Contact: {contact}")
+    call.ack(invite, 0.2)
+    findings = ladder.end(60.0).findings()
+
+    assert ("redirect-to-itself" in findings) is found
+    assert ("redirect-302" in findings) is not found
+    if found:
+        assert findings["redirect-to-itself"].severity is Severity.MEDIUM
+        assert findings["redirect-to-itself"].evidence[1].text.startswith("Contact:")
+
+
 @pytest.mark.parametrize(("waited", "found"), [(8.0, True), (0.1, False)])
 def test_a_failover(waited: float, found: bool) -> None:
     ladder = Ladder()

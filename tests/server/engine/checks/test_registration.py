@@ -185,3 +185,17 @@ def test_a_capture_that_ends_early_says_nothing() -> None:
     _register(_client(ladder), 0.0)
 
     assert "reg-not-refreshed" not in ladder.end(62.0).findings()
+
+
+@pytest.mark.parametrize(("status", "found"), [(603, True), (606, True), (403, False), (503, False)])
+def test_a_registrar_that_speaks_for_the_whole_network(status: int, found: bool) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.respond(call.request("REGISTER", 0.0, inside=False), status, 0.1)
+    call.respond(call.request("MESSAGE", 1.0, inside=False), 603, 1.1)
+    findings = ladder.end(60.0).findings()
+
+    assert ("reg-refused-6xx" in findings) is found
+    assert findings["reg-failed"].root
+    if found:
+        assert findings["reg-refused-6xx"].severity is Severity.LOW
