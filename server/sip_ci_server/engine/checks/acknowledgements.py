@@ -73,12 +73,20 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
             f"{invite.request.method} was answered {answers[0].status} {answers[0].reason} by {_name(answers[0])},"
             f" which sent"
             f" that answer {len(answers)} times because no ACK came. The ACK is due at {contact}{route}."
-            f"{words}{visible}",
+            f"{_over_connection(answers[0])}{words}{visible}",
             {"status": f"{answers[0].status} {answers[0].reason}".strip()},
             key=("re-INVITE" if invite is not leg.invite else "INVITE",),
             calls=(leg.call_id,),
             severity=Severity.MEDIUM if later is not None or talking else None,
         )
+
+
+def _over_connection(answer: SipMessage) -> str:
+    """What to say where the Contact is one of a browser, which only its own connection leads to (RFC 7118 §5)."""
+    host = answer.contacts[0].uri.host if answer.contacts else ""
+    if not host.endswith(".invalid") or answer.record_routes:
+        return ""
+    return " That name is in no DNS: the ACK has to go back over the connection that the client opened."
 
 
 def _name(message: SipMessage) -> str:

@@ -95,12 +95,27 @@ def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         + (f"; the reliable responses of the call are to be acknowledged with {expected}." if expected else "")
         + ("" if expected else ", and no response that is to be acknowledged is in the trace.")
         + (f" {name_of(final)} answered {phrase_of(final)}." if final is not None and refused else "")
-        + (" The INVITE had already ended." if over else ""),
+        + (" The INVITE had already ended." if over else "")
+        + _due_in_other_branch(transaction, invites, model),
         key=("known" if known else "unknown", "refused" if refused else "accepted"),
         calls=(transaction.call_id,),
         severity=Severity.INFO if over and known else None if refused else Severity.MEDIUM,
         confidence=Confidence.CERTAIN if sent else Confidence.LIKELY,
     )  # fmt: skip
+
+
+def _due_in_other_branch(prack: Transaction, invites: list[Transaction], model: Model) -> str:
+    """Names the early dialog of a fork that waits for a PRACK with this RSeq, and has another To tag."""
+    rack, tag = rack_of(prack.request), prack.request.to.tag
+    for invite in invites:
+        done = model.acknowledged_rseqs(invite)
+        for item in model.reliable_provisionals(invite):
+            if item.tag != tag and item.rseq == rack.rseq and (item.tag, item.rseq) not in done:
+                return (
+                    f" The same RSeq came with the To tag `{item.tag}` from another phone that rings, and waits for its"
+                    " PRACK: each early dialog has its own, with its own To tag."
+                )
+    return ""
 
 
 def _is_due(prack: Transaction, invites: list[Transaction], model: Model) -> bool:

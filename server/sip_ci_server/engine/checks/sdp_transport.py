@@ -49,7 +49,7 @@ def sdp_rtp_port_odd(item: Described, model: Model) -> Iterator[Outcome]:
 @check(
     "sdp-connection-malformed",
     title="The c= line {fault}",
-    severity=Severity.MEDIUM,
+    severity=Severity.HIGH,
     category=Category.CODEC,
     rfc="RFC 8866 §5.7",
 )
@@ -65,7 +65,7 @@ def sdp_connection_malformed(item: Described, model: Model) -> Iterator[Outcome]
     sliced = next((line for line in lines if _is_sliced_unicast(line)), None)
     if sliced is not None:
         address = sliced.value.split()[2]
-        yield _malformed(item, sliced, f"has {address}, which is one address and no group", "slash", None)
+        yield _malformed(item, sliced, f"has {address}, which is one address and no group", "slash", Severity.MEDIUM)
     session = [line for line in item.description.session_lines if line.type == "c"]
     if len(session) > 1:
         yield _malformed(item, session[1], f"is one of {len(session)} for the session", "several", Severity.LOW)

@@ -60,7 +60,7 @@ def test_a_placeholder_in_place_of_the_address(address: str) -> None:
     finding = offered("m=audio 40000 RTP/AVP 0", connection=f"c=IN IP4 {address}").findings()[
         "sdp-connection-malformed"
     ]
-    assert finding.severity is Severity.MEDIUM
+    assert finding.severity is Severity.HIGH
     assert finding.evidence[0].text == f"c=IN IP4 {address}"
 
 
