@@ -11,7 +11,8 @@ from functools import cache
 from types import TracebackType
 
 _serial = itertools.count()
-_COMMAND_SECONDS = 10
+_COMMAND_SECONDS = 60
+"""Many namespaces at once wait for each other in the kernel."""
 _GATEWAY_IPV4 = "192.0.2.254"
 _GATEWAY_IPV6 = "fe80::1"
 

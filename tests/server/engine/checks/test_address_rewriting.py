@@ -41,6 +41,17 @@ def test_a_request_that_changes_between_two_sides_of_a_router() -> None:
     assert "media address" in found.title
 
 
+def test_a_rewritten_request_that_is_answered() -> None:
+    ladder = Ladder()
+    call = ladder.call(INSIDE, BOB)
+    invite = call.invite(0.0)
+    _behind_router(ladder, invite.packets[0], (b"c=IN IP4 192.168.1.20", b"c=IN IP4 198.51.100.7"))
+    call.respond(invite, 200, 1.0)
+    call.ack(invite, 1.1)
+
+    assert _found(ladder) is not None
+
+
 def test_a_rewritten_contact_is_shown() -> None:
     ladder = Ladder()
     request = ladder.call(INSIDE, BOB).request("REGISTER", 0.0, inside=False)
