@@ -31,6 +31,8 @@ def text_of(*words: str) -> str:
         (["mos"], "mos"),
         (["packet", "loss"], "loss"),
         (["16"], "q850-16"),
+        (["G.722"], "g722"),
+        (["opus"], "opus"),
         (["no", "audio", "after", "a", "transfer"], "no-audio"),
     ],
 )

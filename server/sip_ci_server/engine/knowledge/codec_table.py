@@ -50,6 +50,23 @@ class Parameter(BaseModel):
     def _within(self, value: str) -> bool:
         return value.isascii() and value.isdigit() and len(value) < 10 and self.minimum <= int(value) <= self.maximum
 
+    @property
+    def words(self) -> str:
+        """What the value may be, in words."""
+        if self.kind is ParameterKind.CHOICE:
+            said = (
+                " or ".join((", ".join(self.choices[:-1]), self.choices[-1])) if self.choices[1:] else self.choices[0]
+            )
+        elif self.kind is ParameterKind.HEX:
+            said = f"{self.digits} hexadecimal digits"
+        elif self.kind is ParameterKind.TEXT:
+            said = "a text"
+        else:
+            listed = "numbers" if self.kind is ParameterKind.INTEGERS else "a number"
+            said = f"{listed} from {self.minimum} to {self.maximum}"
+        unsaid = f"; {self.default} where it is not written" if self.default else ""
+        return said + unsaid + ("; offer and answer must be equal" if self.symmetric else "")
+
 
 class Codec(BaseModel):
     """An entry of `codecs.yml`."""
@@ -58,6 +75,8 @@ class Codec(BaseModel):
 
     clock_rate: int | None = Field(default=None, description="The clock rate of its rtpmap, where there is but one.")
     channels: int | None = Field(default=None, description="The channels of its rtpmap, where they are fixed.")
+    meaning: str = Field(default="", description="What it is, and what goes wrong with it.")
+    change: str = Field(default="", description="What to set on both sides.")
     source: str = Field(description="The document and section that defines the parameters.")
     parameters: dict[str, Parameter] = Field(default_factory=dict)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from sip_ci.glossary import Topic
+from sip_ci_server.engine.knowledge.codec_table import codecs
 from sip_ci_server.engine.knowledge.symptom_files import symptoms
 from sip_ci_server.engine.knowledge.texts import PLATFORM_NAMES, load_yaml, response_codes
 
@@ -48,7 +49,9 @@ class Metric(BaseModel):
 def topics(checks: Iterable[str]) -> list[Topic]:
     """Every topic. `checks` are the ids of all checks, of which those are named that concern a topic."""
     known = sorted(checks)
-    return [*_responses(known), *_causes(known), *_alerts(known), *_metrics(known), *_symptoms(known)]
+    return [
+        *_responses(known), *_causes(known), *_alerts(known), *_metrics(known), *_codecs(known), *_symptoms(known),
+    ]  # fmt: skip
 
 
 def _responses(known: list[str]) -> Iterator[Topic]:
@@ -89,6 +92,19 @@ def _metrics(known: list[str]) -> Iterator[Topic]:
     for name, entry in TypeAdapter(dict[str, Metric]).validate_python(load_yaml("metrics.yml")).items():
         checks = tuple(check for check in entry.checks if check in known)
         yield Topic(name, entry.title, "measure", entry.meaning, entry.change, entry.words, checks, entry.source)
+
+
+def _codecs(known: list[str]) -> Iterator[Topic]:
+    spelled = {name.upper(): name for name in TypeAdapter(dict[str, object]).validate_python(load_yaml("codecs.yml"))}
+    for name, entry in codecs().items():
+        parameters = [f"- `{key}`: {parameter.words}" for key, parameter in entry.parameters.items()]
+        rate = f" Its clock rate is {entry.clock_rate} Hz." if entry.clock_rate else ""
+        yield Topic(
+            name.lower(), spelled[name], "codec", entry.meaning.strip() + rate,
+            "\n".join([entry.change.strip(), *(["", "Parameters of `a=fmtp`:", *parameters] if parameters else [])]),
+            tuple(word for word in (f"codec {name.lower()}", name.lower().replace("g7", "g.7")) if word != name.lower()),
+            _matching((f"codec-{name.lower()}*",), known), entry.source,
+        )  # fmt: skip
 
 
 def _symptoms(known: list[str]) -> Iterator[Topic]:
