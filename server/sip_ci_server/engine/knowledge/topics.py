@@ -102,8 +102,7 @@ def _codecs(known: list[str]) -> Iterator[Topic]:
         yield Topic(
             name.lower(), spelled[name], "codec", entry.meaning.strip() + rate,
             "\n".join([entry.change.strip(), *(["", "Parameters of `a=fmtp`:", *parameters] if parameters else [])]),
-            tuple(word for word in (f"codec {name.lower()}", name.lower().replace("g7", "g.7")) if word != name.lower()),
-            _matching((f"codec-{name.lower()}*",), known), entry.source,
+            (f"codec {name.lower()}",), tuple(_matching((f"codec-{name.lower()}*",), known)), entry.source,
         )  # fmt: skip
 
 
