@@ -250,7 +250,6 @@ _BROKEN = (
                 ACKNOWLEDGE,
                 expect(200),
                 pause(8),
-                *hang_up(2),
             ),
             called("first", answer=pause(0.3) + send(response(200, body=sdp("answer")))),
             third=_ANSWERING_PHONE,
@@ -258,8 +257,8 @@ _BROKEN = (
             talk=8,
             timeout=12,
         ),
-        "fork-multiple-2xx",
-        severity=Severity.MEDIUM,
+        "ack-missing-2xx",
+        severity=Severity.CRITICAL,
     ),
     broken(
         "private-contact-behind-proxy",

@@ -118,4 +118,113 @@ CASES = (
         "reg-interval-too-brief",
         severity=Severity.MEDIUM,
     ),
+    healthy(
+        "register-interval-raised",
+        "423 with Min-Expires 60: the client asks for 60 s and is registered",
+        replace(
+            _PRIVATE,
+            caller=Scenario(
+                "register-raised",
+                send(register(1, "Expires: 10")),
+                expect(423),
+                send(register(2, "Expires: 60")),
+                expect(200),
+            ),
+            callee=_registrar("raised", *_ask(_refusal(423, "Min-Expires: 60"), _ok(60))),
+        ),
+    ),
+    healthy(
+        "bindings-asked-for",
+        "REGISTER without Contact asks for the bindings",
+        replace(
+            _PRIVATE,
+            caller=Scenario("register-query", send(register(1, "Contact", "Expires")), expect(200)),
+            callee=_registrar("query", *_ask(_ok(120))),
+        ),
+    ),
+    broken(
+        "register-stale-for-ever",
+        "Each nonce is refused as stale, although it was just given",
+        Call(
+            Scenario(
+                "register-stale-loop",
+                send(register(1)),
+                expect(401, auth=True),
+                *(
+                    step
+                    for number in range(2, 6)
+                    for step in (send(register(number, _WITH_CREDENTIALS)), expect(401, auth=True))
+                ),
+            ),
+            _registrar(
+                "stale-loop",
+                *_ask(_challenge("bb00"), *(_challenge(f"bb0{one}", parameters=", stale=true") for one in range(1, 5))),
+            ),
+            caller_arguments=_CREDENTIALS,
+        ),
+        "auth-loop",
+    ),
+    broken(
+        "register-challenge-missing",
+        "The registrar answers 401 without a challenge",
+        Call(
+            Scenario("register-unchallenged", send(register()), expect(401)),
+            _registrar("unchallenged", _ASKED, _refusal(401)),
+        ),
+        "auth-challenge-missing",
+    ),
+    broken(
+        "register-refreshed-late",
+        "A registration of 3 s is refreshed after 8 s",
+        replace(
+            _PRIVATE,
+            caller=Scenario(
+                "register-late",
+                send(register(1, "Expires: 3")),
+                expect(200),
+                pause(8),
+                send(register(2, "Expires: 3")),
+                expect(200),
+            ),
+            callee=_registrar("late", *_ask(_ok(3), _ok(3))),
+            talk=8,
+        ),
+        "reg-not-refreshed",
+        severity=Severity.MEDIUM,
+    ),
+    broken(
+        "register-star-without-zero",
+        "Contact: * with Expires 300, refused with 400",
+        Call(
+            Scenario("register-star", send(register(1, "Contact: *")), expect(400)),
+            _registrar("star", _ASKED, _refusal(400)),
+        ),
+        "contact-star-nonzero",
+        severity=Severity.MEDIUM,
+    ),
+    broken(
+        "register-too-brief-unsaid",
+        "423 without Min-Expires",
+        Call(
+            Scenario("register-no-minimum", send(register(1, "Expires: 10")), expect(423)),
+            _registrar("no-minimum", _ASKED, _refusal(423)),
+        ),
+        "msg-423-no-min-expires",
+        severity=Severity.MEDIUM,
+    ),
+    broken(
+        "register-binding-unlisted",
+        "The 200 to REGISTER lists another contact than the one that was registered",
+        replace(
+            _PRIVATE,
+            caller=_ONCE,
+            callee=_registrar(
+                "unlisted",
+                _ASKED,
+                send(response(200, "Contact: <sip:carol@10.20.0.99:5060>;expires=300"), again=False),
+            ),
+        ),
+        "reg-binding-missing-in-200",
+        severity=Severity.MEDIUM,
+    ),
 )
