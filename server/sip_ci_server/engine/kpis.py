@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -24,6 +25,8 @@ INEFFECTIVE = frozenset({408, 500, 503, 504})
 """Final responses that say that the network failed (RFC 6076 §4.8)."""
 RETRIES_WITHIN = 4.0
 """Seconds in which a client answers a challenge or follows a redirection; what takes longer is somebody's new try."""
+TRIES = 32
+"""Earlier INVITEs of a Call-ID among which those with the same challenges and redirections are looked for."""
 
 
 @dataclass(slots=True)
@@ -107,8 +110,10 @@ def _delays(request: SipMessage, response: SipMessage | None, repetitions: Repet
 def first_invite(leg: Leg, model: Model) -> SipMessage:
     """The INVITE with which the caller began: before challenges and redirections, which are part of the wait (§4.3)."""
     began = leg
-    for other in reversed(model.dialogs.calls.get(leg.call_id, ())):
-        if other.number >= began.number or other.caller != leg.caller:
+    legs = model.dialogs.calls.get(leg.call_id, [])
+    here = bisect_left(legs, leg.number, key=lambda other: other.number)
+    for other in reversed(legs[max(0, here - TRIES) : here]):
+        if other.caller != leg.caller:
             continue
         final = other.invite.final
         if final is None or not (is_challenge(final) or 300 <= (final.status or 0) < 400):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -23,6 +24,8 @@ EARLY = 0.25
 LATER = 32.0
 """Seconds before and after the end of an interval within which the side that waits for a refresh ends the call."""
 TOLERANCE = 2.0
+LOOK_BACK = 200
+"""Earlier requests of a call among which the last description of a side is looked for."""
 ABSENT = "the trace holds no call with an agreed session interval"
 
 
@@ -135,9 +138,8 @@ def st_refresh_ignored(leg: Leg, model: Model) -> Iterator[Outcome]:
     )
 
 
-def _ran_out(leg: Leg, refused: Transaction, bye: Transaction) -> bool:
+def _ran_out(last: Transaction, refused: Transaction, bye: Transaction) -> bool:
     """Whether BYE came when the last agreed interval ended, which no request after the refused one renewed."""
-    last = refreshes_of(leg)[-1]
     interval = interval_of(last.success) if last.success is not None else None
     if last.success is None or interval is None or last.number > refused.number:
         return False
@@ -160,9 +162,8 @@ def _is_refresh(leg: Leg, transaction: Transaction, model: Model) -> bool:
     if description is None:
         return transaction.method == "UPDATE" and not transaction.request.body
     own = leg.sent_by_caller(transaction)
-    for item in reversed([leg.invite, *leg.transactions][: len(leg.transactions) + 1]):
-        if item.number >= transaction.number:
-            continue
+    here = bisect_left(leg.transactions, transaction.number, key=lambda item: item.number)
+    for item in (*reversed(leg.transactions[max(0, here - LOOK_BACK) : here]), leg.invite):
         message = item.request if leg.sent_by_caller(item) is own else item.success
         before = model.descriptions.of(message)
         if before is not None:
@@ -188,6 +189,7 @@ def st_refresh_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
     bye = leg.bye
     if bye is None:
         return
+    last = refreshes_of(leg)[-1]
     for transaction in leg.transactions:
         final = transaction.final
         if final is None or (final.status or 0) < 300 or is_challenge(final) or final.status in (422, 491):
@@ -195,7 +197,7 @@ def st_refresh_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
         ended = seconds_between(final, bye.request)
         if ended is None or ended < 0 or interval_of(transaction.request) is None:
             continue
-        if ended > DROPPED_AFTER and not _ran_out(leg, transaction, bye):
+        if ended > DROPPED_AFTER and not _ran_out(last, transaction, bye):
             continue
         if model.relayed_from_further_on(transaction) or not _is_refresh(leg, transaction, model):
             continue
