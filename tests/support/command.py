@@ -10,7 +10,7 @@ from pathlib import Path
 from sip_ci.report.json_models import Report
 
 _ROOT = Path(__file__).parents[2]
-_SECONDS = 120
+_SECONDS = 300
 
 
 def sip_ci(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
