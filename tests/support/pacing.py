@@ -9,10 +9,22 @@ from pathlib import Path
 
 _PCAP_HEADER, _RECORD_HEADER, _ETHERNET_HEADER = 24, 16, 14
 _UDP = 17
+_SIP_PORT = 5060
+_STILL = 0.2
+"""Seconds in which a sender sent nothing."""
+_BACKLOG = 7
+"""Packets that it sent at once behind that."""
+_AT_ONCE = 0.05
+"""Seconds that those took."""
 
 
-def departures(capture: Path, host: str, port: int) -> list[float]:
-    """When the datagrams from an IPv4 address and port were recorded on an Ethernet interface, in seconds."""
+def was_held_up(capture: Path, *hosts: str) -> bool:
+    """Whether a sender stood still and then sent all at once what it had not sent, in a capture of Ethernet frames."""
+    return any(_caught_up(_departures(capture, host)) for host in hosts if ":" not in host)
+
+
+def _departures(capture: Path, host: str) -> list[float]:
+    """When the datagrams of media from an IPv4 address were recorded, in seconds."""
     data = capture.read_bytes()
     address = socket.inet_aton(host)
     place, found = _PCAP_HEADER, []
@@ -23,11 +35,13 @@ def departures(capture: Path, host: str, port: int) -> list[float]:
         if len(packet) < 28 or packet[9] != _UDP or packet[12:16] != address:
             continue
         header = (packet[0] & 0x0F) * 4
-        if struct.unpack_from(">H", packet, header)[0] == port:
+        if struct.unpack_from(">H", packet, header)[0] != _SIP_PORT:
             found.append(seconds + microseconds / 1e6)
     return found
 
 
-def longest_pause(times: list[float]) -> float:
-    """The longest time between two of them, in seconds; 0 for fewer than two."""
-    return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+def _caught_up(times: list[float]) -> bool:
+    return any(
+        later - earlier >= _STILL and number + _BACKLOG < len(times) and times[number + _BACKLOG] - later < _AT_ONCE
+        for number, (earlier, later) in enumerate(pairwise(times), start=1)
+    )
