@@ -9,7 +9,6 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity, Transport
 from sip_ci.trace.sdp import sdp_of
 from sip_ci_server.engine.addresses import Scope, same_address, scope_of
-from sip_ci_server.engine.checks.ack_faults import ROUND_TRIP
 from sip_ci_server.engine.checks.registration_traffic import LostCalls
 from sip_ci_server.engine.checks.registry import (
     Found,
@@ -24,6 +23,7 @@ from sip_ci_server.engine.checks.registry import (
 )
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.exposure import ends_of, lowest_of
+from sip_ci_server.engine.message_faults import ROUND_TRIP
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.registrations import Registration
 from sip_ci_server.engine.sequence import seconds_between
