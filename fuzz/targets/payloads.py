@@ -10,11 +10,12 @@ from tests.support.packets import ethernet, pcap, rtp, sip_request, stun_binding
 from fuzz import tokens
 from fuzz.interface import Target
 from fuzz.pieces import join, split
+from sip_ci.trace.media_groups import is_silence
 from sip_ci.trace.media_table import MediaKind, StunDatagram
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.reading import read_trace
 from sip_ci.trace.stun import StunClass, parse_stun
-from sip_ci_server.engine.streams import build_streams, is_silence
+from sip_ci_server.engine.streams import build_streams
 from sip_ci_server.engine.stun_exchanges import exchanges_in
 
 _ENDS = (Endpoint("192.0.2.1", 4000), Endpoint("198.51.100.2", 3478))

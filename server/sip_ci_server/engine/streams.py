@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sip_ci.trace.media_groups import RtpGroup, rtp_groups
+from sip_ci.trace.media_groups import RtpGroup, is_silence, rtp_groups
 from sip_ci.trace.media_spill import STREAMS
-from sip_ci.trace.media_table import CONTENT_OTHER, CONTENT_SILENCE, DSCP_UNKNOWN, MediaTable
+from sip_ci.trace.media_table import CONTENT_CUT, DSCP_UNKNOWN, MediaTable
 from sip_ci.trace.payload_types import STATIC_PAYLOAD_TYPES, Encoding
 from sip_ci_server.engine.rtp_statistics import (
     Loss,
@@ -81,7 +81,7 @@ class Stream:
         if self._group.stored:
             self._group.describe()
             _ = self._span, self.payload_counts, self.loss, self.is_sample, self.order, self._event_shapes
-            _ = self.dscp, self.silent_packets
+            _ = self.dscp, self.silent_packets, self.cut_packets
 
     @cached_property
     def _span(self) -> tuple[int, int]:
@@ -181,13 +181,20 @@ class Stream:
     @cached_property
     def dscp(self) -> int | None:
         """The commonest differentiated services codepoint of its packets; None where it was not seen."""
+        if self._group.dscp is not None:
+            return self._group.dscp if self._group.dscp != DSCP_UNKNOWN else None
         marked = np.bincount(self.rows.dscp, minlength=DSCP_UNKNOWN + 1)[:64]
         return int(marked.argmax()) if marked.any() else None
 
     @cached_property
     def silent_packets(self) -> int:
         """Packets that hold nothing but the digital zero of G.711."""
-        return int(is_silence(self.rows.content).sum())
+        return self._group.silent if self._group.silent is not None else int(is_silence(self.rows.content).sum())
+
+    @cached_property
+    def cut_packets(self) -> int:
+        """Packets that were not captured whole."""
+        return self._group.cut if self._group.cut is not None else int((self.rows.content == CONTENT_CUT).sum())
 
     @cached_property
     def loss(self) -> Loss:
@@ -278,11 +285,6 @@ class Stream:
             return 0
         left, right = np.searchsorted(self.rows.time_ns, (since, until))
         return int(right - left)
-
-
-def is_silence(content: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
-    """Which payloads, as the media table keeps them, are digital silence of G.711."""
-    return (content >= CONTENT_SILENCE) & (content < CONTENT_OTHER)
 
 
 def build_streams(table: MediaTable) -> list[Stream]:

@@ -82,6 +82,9 @@ class IceChecks:
     """Where the caller and the callee first gave theirs."""
 
 
+_CALLS: WeakKeyDictionary[Model, list[IceChecks]] = WeakKeyDictionary()
+
+
 def _endpoints(description: SessionDescription) -> set[Endpoint]:
     found: set[Endpoint] = set()
     for media in description.media:
@@ -101,6 +104,15 @@ def ice_checks(model: Model) -> list[IceChecks]:
 
     What goes to an address of a call is that call's, whatever NAT it comes from.
     """
+    if not model.trace.media.stun:
+        return []
+    found = _CALLS.get(model)
+    if found is None:
+        found = _CALLS[model] = _checks_of_calls(model)
+    return found
+
+
+def _checks_of_calls(model: Model) -> list[IceChecks]:
     calls: list[tuple[IceChecks, tuple[set[Endpoint], set[Endpoint]]]] = []
     users: dict[Endpoint, set[str]] = {}
     for leg in model.legs:

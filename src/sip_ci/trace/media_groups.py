@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sip_ci.trace.media_spill import MediaSpill, SpilledStream, stable_order
-from sip_ci.trace.media_table import MediaKind, MediaTable
+from sip_ci.trace.media_table import CONTENT_CUT, CONTENT_OTHER, CONTENT_SILENCE, MediaKind, MediaTable
 from sip_ci.trace.numbering import PairNumbers
 from sip_ci.trace.observation import Endpoint
 
@@ -29,6 +29,12 @@ class RtpGroup:
         """The payload type, where it is known that all packets have one."""
         self.span: tuple[int, int] | None = None
         """The times of the first and the last packet in nanoseconds, where they are known."""
+        self.dscp: int | None = None
+        """The codepoint, where it is known that all packets have one."""
+        self.silent: int | None = None
+        """How many packets hold nothing but digital silence, where that is known."""
+        self.cut: int | None = None
+        """How many packets were not captured whole, where that is known."""
 
     @property
     def stored(self) -> bool:
@@ -51,6 +57,9 @@ class RtpGroup:
         self.regular = bool((np.diff(rows.sequence) == 1).all())
         self.payload_type = int(rows.payload_type[0]) if (rows.payload_type == rows.payload_type[0]).all() else None
         self.span = int(rows.time_ns[0]), int(rows.time_ns[-1])
+        self.dscp = int(rows.dscp[0]) if (rows.dscp == rows.dscp[0]).all() else None
+        self.silent = int(is_silence(rows.content).sum())
+        self.cut = int((rows.content == CONTENT_CUT).sum())
 
 
 class _Held(RtpGroup):
@@ -151,6 +160,12 @@ def _held(media: MediaTable, most: int, kind: MediaKind) -> list[RtpGroup]:
     uniform = _throughout(np.diff(ordered.payload_type) == 0, begins).tolist()
     types = ordered.payload_type[begins].tolist()
     spans = list(zip(ordered.time_ns[begins].tolist(), ordered.time_ns[ends - 1].tolist(), strict=True))
+    marked = _throughout(np.diff(ordered.dscp) == 0, begins).tolist()
+    marks = ordered.dscp[begins].tolist()
+    silent, cut = (
+        np.add.reduceat(column, begins, dtype=np.int64).tolist()
+        for column in (is_silence(ordered.content), ordered.content == CONTENT_CUT)
+    )
     chosen = np.arange(len(counts))
     if len(counts) > most:
         chosen = np.sort(np.argsort(-counts, kind="stable")[:most])
@@ -160,8 +175,15 @@ def _held(media: MediaTable, most: int, kind: MediaKind) -> list[RtpGroup]:
         group.regular = regular[place]
         group.payload_type = types[place] if uniform[place] else None
         group.span = spans[place]
+        group.dscp = marks[place] if marked[place] else None
+        group.silent, group.cut = silent[place], cut[place]
         groups.append(group)
     return groups
+
+
+def is_silence(content: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which payloads, as the media table keeps them, are digital silence of G.711."""
+    return (content >= CONTENT_SILENCE) & (content < CONTENT_OTHER)
 
 
 def _throughout(steps: npt.NDArray[np.bool_], begins: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.media_groups import is_silence
 from sip_ci.trace.media_table import CONTENT_CUT
 from sip_ci.trace.session_description import Direction
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, check
 from sip_ci_server.engine.checks.stream_evidence import LONG, calls_of, goes_to_caller, hearer_of, shown
 from sip_ci_server.engine.media_sessions import MediaSession
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.streams import Stream, is_silence
+from sip_ci_server.engine.streams import Stream
 
 _G711 = (0, 8)
 DEAD_AIR = 5.0
@@ -48,14 +49,14 @@ def rtp_dead_air(stream: Stream, model: Model) -> Iterator[Outcome]:
     Low, for a muted microphone looks the same, and so does a test tool without sound. Silent in calls that are put on
     hold, with comfort noise, and where both sides are silent.
     """
-    rows = stream.rows
     if not stream.silent_packets:
-        if bool((rows.content == CONTENT_CUT).all()):
+        if stream.cut_packets == stream.packets:
             yield NotCheckable("the payload of the audio was not captured: raise the snap length")
         return
     owners = model.owners_of(stream)
     if not owners or any(session.ambiguous or _is_held(session, model) for session in owners):
         return
+    rows = stream.rows
     start, end = _longest(rows.time_ns, is_silence(rows.content) & (rows.payload_type == stream.speech_type))
     seconds = (int(rows.time_ns[end]) - int(rows.time_ns[start])) / 1e9
     if seconds < DEAD_AIR or not _other_side_talks(stream, owners, int(rows.time_ns[start]), int(rows.time_ns[end])):
