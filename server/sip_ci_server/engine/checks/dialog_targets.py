@@ -111,6 +111,9 @@ def contact_other_listener(leg: Leg, model: Model) -> Iterator[Outcome]:
     acks = leg.acks or model.lookups.acks_numbered(invite.request)
     if acks and (seconds_between(acks[0], leg.answers[-1]) or 0.0) <= ROUND_TRIP:
         return
+    # Many leave `transport` out of the Contact and are reached all the same over the connection that there is.
+    if uri.effective_port == place.port and not any(ack.observation.transport is not invite.transport for ack in acks):
+        return
     yield Found(
         (
             at(invite.request, f"the INVITE came to {place} over {over.upper()}"),

@@ -21,10 +21,6 @@ captured.
 """
 
 
-_SAME_BRANCH = 16
-"""Requests of one branch that are compared."""
-
-
 @check(
     "txn-no-response",
     title="No response to {method}",
@@ -58,24 +54,9 @@ def bye_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
     yield from _silence(transaction, model)
 
 
-def _is_taken_for_another(transaction: Transaction, model: Model) -> bool:
-    """Whether a request of the call with the same branch was answered before: the reused branch is the fault then."""
-    request = transaction.request
-    return any(
-        earlier.number < transaction.number
-        and earlier.call_id == transaction.call_id
-        and (earlier.method, earlier.destination_node) == (transaction.method, transaction.destination_node)
-        and earlier.request.cseq.number != request.cseq.number
-        and bool(earlier.responses)
-        for earlier in model.with_branch(request.top_via.branch)[:_SAME_BRANCH]
-    )
-
-
 def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     # Not to answer those who search for open servers is what the operator wants.
     if transaction.responses or transaction.time is None or scanner_name(transaction):
-        return
-    if _is_taken_for_another(transaction, model):
         return
     sends, seen = len(transaction.requests), model.seen
     asked_again = sends >= 3 and seen.retransmits(transaction.transport) and _spaced(transaction.requests)

@@ -231,11 +231,13 @@ def test_an_ack_with_a_new_branch_is_named_for_what_it_is() -> None:
     ladder, call, invite = _refused_in_vain()
     call.respond(invite, 180, 0.1)
     call.request("ACK", 1.1, number=invite.number)
-    finding = ladder.findings()["ack-missing-non2xx"]
+    findings = ladder.findings()
+    finding = findings["ack-differs-from-invite"]
 
     assert finding.severity is Severity.HIGH
-    assert "another branch" in finding.detail
-    assert finding.evidence[-1].text.startswith("Via:")
+    assert "branch" in finding.title
+    assert any(proof.text.startswith("Via:") for proof in finding.evidence)
+    assert "ack-missing-non2xx" not in findings
 
 
 # -- delayed offers -------------------------------------------------------------------------------------------------

@@ -68,6 +68,16 @@ def test_the_contact_of_the_listener_that_took_the_call() -> None:
     assert "contact-other-listener" not in findings
 
 
+def test_a_contact_without_the_transport_of_the_call() -> None:
+    ladder = Ladder(transport=Transport.TCP)
+    call = ladder.call()
+    ladder.again(call.respond(call.invite(0.0), 200, 1.0), 1.5, 2.5, 4.5)
+    findings = ladder.end(60.0).findings()
+
+    assert "contact-other-listener" not in findings
+    assert "ack-missing-2xx" in findings
+
+
 def _recorded(port: int, status: int) -> Ladder:
     ladder = Ladder()
     call = ladder.call(ALICE, PROXY, BOB, record_route=True)
