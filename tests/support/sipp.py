@@ -13,7 +13,7 @@ from tests.support.network import Host
 from tests.support.scenario import Scenario
 
 SCENARIOS = Path(__file__).parent.parent / "e2e" / "live" / "scenarios"
-_LISTEN_SECONDS = 10
+_LISTEN_SECONDS = 30
 _POLL_SECONDS = 0.02
 
 
