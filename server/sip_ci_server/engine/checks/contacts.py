@@ -60,7 +60,8 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
         back = [item for item in (*leg.transactions, *leg.elsewhere) if leg.sent_by_caller(item) is not caller]
         lost = next((item for item in back if not item.responses and _is_due(item, leg, model)), None)
         no_ack = not caller and leg.answer is not None and len(leg.answers) > 1 and not leg.acks
-        in_vain = not caller and _answers_after_ack(leg) >= 2
+        # Where a proxy recorded itself, the ACK goes to that proxy and not to the Contact.
+        in_vain = not caller and not message.record_routes and _answers_after_ack(leg) >= 2
         severity = None if lost or no_ack or in_vain else Severity.LOW
         if caller and leg.answer is not None and not leg.acks and not leg.transactions:
             # The call was never confirmed, so nothing was ever to be sent to this Contact.
