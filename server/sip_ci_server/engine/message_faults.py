@@ -33,6 +33,8 @@ MANY = 5_000
 _AGENT_LENGTH = 40
 _MALFORMED = frozenset({400, 414, 416, 482, 501, 505, 513})
 """Responses of an element that does not understand a request as it is written."""
+_BODY_REFUSED = frozenset({406, 415, 488, 500, 606})
+"""Responses of an element that does not understand what is left of a body."""
 _JUDGED_FIDELITIES = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
 _LOST_BY_CHANCE = 2
 """Repetitions of a response after its ACK that lost packets explain."""
@@ -71,6 +73,7 @@ _CHECK_OF_RULE = {
     DefectRule.CONTENT_LENGTH: "msg-content-length-mismatch",
     DefectRule.CONTENT_LENGTH_TOO_LARGE: "msg-content-length-mismatch",
     DefectRule.EXTRA_OCTETS: "msg-content-length-mismatch",
+    DefectRule.BODY_CUT: "msg-content-length-mismatch",
     DefectRule.NO_CONTENT_TYPE: "msg-content-type-missing",
     DefectRule.DATE: "msg-date",
     DefectRule.UNBRACKETED_URI: "msg-uri-brackets",
@@ -126,13 +129,18 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
             if place in reported:
                 continue
             reported.add(place)
+            taken = accepted and not (violation.topic == _CUT and _refuses_body(owners.get(id(message))))
             faults.setdefault(check, []).append(
                 MessageFault(
                     message, violation.offset, violation.explanation, violation.topic, agent,
-                    accepted, violation.severity,
+                    taken, violation.severity,
                 )
             )  # fmt: skip
     return faults
+
+
+def _refuses_body(owner: Transaction | None) -> bool:
+    return owner is not None and owner.final is not None and owner.final.status in _BODY_REFUSED
 
 
 def _violations(message: SipMessage) -> Iterator[tuple[str, Violation]]:
@@ -155,6 +163,7 @@ def _violations(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     yield from violations_of(message)
 
 
+_CUT = f"{DefectRule.BODY_CUT.value} content-length"
 _NAMED = frozenset({DefectRule.MISSING_HEADER, DefectRule.REPEATED_HEADER})
 
 

@@ -252,11 +252,24 @@ def _length_defects(message: SipMessage) -> Iterator[Defect]:
     if length > rest:
         explanation = f"Content-Length is {length}, and {rest} bytes follow the headers"
         yield Defect(DefectRule.CONTENT_LENGTH_TOO_LARGE, header.start, header.end, explanation, True, "content-length")
-    elif message.raw[message.body_start + length :].strip(b"\r\n\0"):
-        # RFC 3261 §18.3: what follows the body in a datagram is ignored.
-        explanation = f"{rest - length} bytes follow the body"
-        start = message.body_start + length
-        yield Defect(DefectRule.EXTRA_OCTETS, start, len(message.raw), explanation, False)
+        return
+    # RFC 3261 §18.3: what follows the body in a datagram is ignored.
+    surplus = message.raw[message.body_start + length :]
+    if _is_of_body(surplus, message.raw[message.body_start : message.body_start + length], message):
+        explanation = f"Content-Length is {length} and cuts off the last {len(surplus)} of the body's {rest} bytes"
+        yield Defect(DefectRule.BODY_CUT, header.start, header.end, explanation, False, "content-length")
+    elif surplus.strip(b"\r\n\0"):
+        explanation = f"{len(surplus)} bytes follow the body"
+        end = len(message.raw)
+        yield Defect(DefectRule.EXTRA_OCTETS, end - len(surplus), end, explanation, False)
+
+
+def _is_of_body(surplus: bytes, body: bytes, message: SipMessage) -> bool:
+    """Whether what follows the counted bytes is the rest of the body, and no padding and no keep-alive."""
+    if not surplus.strip(b" \t\r\n\0") or not message.lines_of("content-type"):
+        return False
+    inside_line = not body.endswith((b"\n", b"\r")) and not surplus.startswith((b"\n", b"\r", b"\0"))
+    return inside_line or _BODY_LINE.match(surplus) is not None
 
 
 def _line_defects(message: SipMessage) -> Iterator[Defect]:

@@ -42,6 +42,7 @@ class DefectRule(StrEnum):
     CONTENT_LENGTH = "content-length"
     CONTENT_LENGTH_TOO_LARGE = "content-length-too-large"
     EXTRA_OCTETS = "extra-octets"
+    BODY_CUT = "body-cut"
     NO_CONTENT_TYPE = "no-content-type"
     MAX_FORWARDS = "max-forwards"
     SCALAR_RANGE = "scalar-range"

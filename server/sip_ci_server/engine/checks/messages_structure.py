@@ -150,7 +150,9 @@ def msg_header_malformed(model: Model, _: Model) -> Iterator[Outcome]:
     rfc="RFC 3261 §18.3",
 )
 def msg_content_length_mismatch(model: Model, _: Model) -> Iterator[Outcome]:
-    """Content-Length is no number or larger than the rest; a surplus in a datagram is ignored (RFC 3261 §18.3)."""
+    """Content-Length is no number, larger than the rest, or cuts the body; padding in a datagram is ignored (RFC 3261
+    §18.3).
+    """
     yield from report("msg-content-length-mismatch", model)
 
 

@@ -20,6 +20,8 @@ from sip_ci_server.engine.transactions import Transaction
 SETTLED = 10.0
 """Seconds after the last answer of a fork within which the surplus dialogs have been ended."""
 SLOW_FAILOVER = 2.0
+_LOST_BY_CHANCE = 2
+"""Sends of an answer that lost packets explain."""
 OVERLOADED_SHARE = 0.2
 COMPARED = 200
 """Later requests of one user that are looked at."""
@@ -48,11 +50,16 @@ def fork_multiple_2xx(transaction: Transaction, model: Model) -> Iterator[Outcom
     if len(legs) < 2:
         return
     answers = [leg.answer for leg in legs if leg.answer is not None]
-    if not model.seen.would_show(answers[-1].observation.time, SETTLED):
-        return
     open_legs = [leg for leg in legs if leg.bye is None]
     silent = [leg for leg in legs if not leg.acks]
-    if len(open_legs) < 2 and not (silent and any(leg.acks for leg in legs)):
+    if len(silent) == len(legs):
+        # Whatever follows on the answers goes another way than the INVITE, or all ACKs are lost.
+        return
+    # A phone that sends its answer again and again says itself that it was forgotten.
+    complains = any(len(leg.answers) > _LOST_BY_CHANCE for leg in silent)
+    if not complains and not model.seen.would_show(answers[-1].observation.time, SETTLED):
+        return
+    if len(open_legs) < 2 and not silent:
         return
     tags = ", ".join(f"`{leg.callee_tag}`" for leg in legs[:5])
     yield Found(

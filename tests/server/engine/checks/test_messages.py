@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.support.calls import ALICE, BOB, Ladder
+from tests.support.calls import ALICE, BOB, Ladder, sdp
 
 from sip_ci.findings import Severity
 from sip_ci.service.wire import WireFinding
@@ -251,3 +251,67 @@ def test_a_server_fills_rport_in_and_a_proxy_passes_it_on() -> None:
 def test_the_protocol_of_a_via(protocol: bytes, found: bool) -> None:
     findings = messages_of(spoilt(put(b"SIP/2.0/UDP", protocol), status=200))
     assert ("msg-header-malformed" in findings) is found
+
+
+OFFER = sdp(ALICE) + b"a=sendrecv\r\n"
+
+
+def counted(size: int, body: bytes = OFFER, behind: bytes = b"", status: int | None = 400) -> WireFinding | None:
+    """What is said of an INVITE whose Content-Length is `size`, with bytes behind its body; no other root leads."""
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0, offer=body)
+    if status is not None:
+        call.respond(invite, status, 0.1)
+        call.ack(invite, 0.2)
+    packet = ladder.packets[0]
+    packet.raw = put(b"Content-Length: %d" % len(body), b"Content-Length: %d" % size)(packet.raw) + behind
+    ladder.know(host_pairs=frozenset({(BOB.host, ALICE.host)})).end(60.0)
+    found = ladder.findings()
+    lengths = found.get("msg-content-length-mismatch")
+    if lengths is not None and lengths.severity.at_least(Severity.HIGH):
+        assert [name for name in found if found[name].root and found[name].severity.at_least(Severity.MEDIUM)] == [
+            "msg-content-length-mismatch"
+        ]
+    return lengths
+
+
+@pytest.mark.parametrize("size", [0, 40, OFFER.index(b"m=audio"), len(OFFER) - 6])
+@pytest.mark.parametrize("status", [400, 488, None])
+def test_a_length_that_cuts_the_body_is_why_it_is_refused_or_ignored(size: int, status: int | None) -> None:
+    found = counted(size, status=status)
+
+    assert found is not None
+    assert found.root
+    assert found.severity.at_least(Severity.HIGH)
+    assert f"Content-Length: {size}" in (found.evidence[0].text or "")
+
+
+def test_a_cut_body_that_was_taken_all_the_same_is_low() -> None:
+    found = counted(len(OFFER) - 6, status=200)
+    assert found is not None
+    assert found.severity is Severity.LOW
+
+
+@pytest.mark.parametrize("behind", [b"\r\n", b"\r\n\r\n", b"\0\0\0\0", b"\n"])
+def test_line_ends_and_zeros_behind_a_body_are_nothing(behind: bytes) -> None:
+    assert counted(len(OFFER), behind=behind) is None
+
+
+@pytest.mark.parametrize("size", [len(OFFER) - 1, len(OFFER) - 2])
+def test_a_last_line_end_that_is_not_counted_is_nothing(size: int) -> None:
+    assert counted(size) is None
+
+
+@pytest.mark.parametrize("behind", [b"    ", b"\xff\xfe padding", b"\r\n--trailer"])
+def test_other_bytes_behind_a_body_are_noted_and_explain_no_refusal(behind: bytes) -> None:
+    found = counted(len(OFFER), behind=behind)
+    assert found is not None
+    assert found.severity is Severity.INFO
+
+
+def test_blanks_behind_a_body_without_a_last_line_end_cut_nothing() -> None:
+    body = OFFER.rstrip()
+    found = counted(len(body), body, b"   ")
+    assert found is not None
+    assert found.severity is Severity.INFO

@@ -32,6 +32,32 @@ def test_surplus_answers_of_a_fork_that_are_not_ended() -> None:
     assert "`b2`" in finding.detail
 
 
+def test_a_phone_of_a_fork_that_says_itself_that_it_was_forgotten() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    call.respond(invite, 200, 1.0)
+    ladder.again(call.respond(invite, 200, 1.1, to_tag="b2"), 1.6, 2.6, 4.6)
+    call.ack(invite, 1.2)
+    found = ladder.end(8.0).findings()
+
+    assert found["fork-multiple-2xx"].root
+    assert found["fork-multiple-2xx"].severity is Severity.CRITICAL
+    assert not found["ack-missing-2xx"].root
+
+
+def test_a_fork_of_which_no_ack_is_seen_is_no_fault_of_the_fork() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    for tag in ("b1", "b2"):
+        ladder.again(call.respond(invite, 200, 1.0, to_tag=tag), 1.5, 2.5, 4.5)
+    found = ladder.end(60.0).findings()
+
+    assert "fork-multiple-2xx" not in found
+    assert found["ack-missing-2xx"].root
+
+
 def test_surplus_answers_of_a_fork_that_are_ended_are_healthy() -> None:
     ladder = _forked(bye=True)
 
