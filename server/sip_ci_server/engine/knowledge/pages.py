@@ -57,6 +57,7 @@ def page(check: Check, text: CheckText) -> str:
         *([f"Not checked where {check.absent}."] if check.absent else []),
         "## Why it matters",
         text.impact.strip(),
+        *([f"Of a case that is only low or info: {text.mild.strip()}"] if text.mild else []),
         "## What to change",
         text.recommendation.strip(),
     ]

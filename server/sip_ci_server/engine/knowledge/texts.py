@@ -81,6 +81,7 @@ def text_of(check_id: str) -> CheckText:
             " BYE and CANCEL have checks of their own. A call that was answered all the same, on another branch or a"
             " later try, and a 3xx or 4xx to OPTIONS, which shows that the element is alive, are only noted.",
             impact=entry.impact,
+            mild="No call was lost by it.",
             recommendation=entry.recommendation,
             platforms=entry.platforms,
             sources=(entry.source,),

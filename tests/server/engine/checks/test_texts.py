@@ -37,7 +37,8 @@ every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.i
 
 
 def prose_of(text: CheckText) -> list[str]:
-    return [text.summary, text.description, text.impact, text.recommendation, *text.platforms.values(), *text.sources]
+    parts = [text.summary, text.description, text.impact, text.recommendation, *text.platforms.values(), *text.sources]
+    return [*parts, text.mild] if text.mild else parts
 
 
 @every_check
