@@ -8,7 +8,7 @@ from typing import Any
 
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint, Fidelity
-from sip_ci.trace.trace import Trace
+from sip_ci.trace.trace import IcmpError, Trace
 from sip_ci.trace.uri import Uri
 from sip_ci_server.engine.attempts import Attempt, build_attempts
 from sip_ci_server.engine.call_lookups import CallLookups
@@ -75,6 +75,7 @@ class Model:
     _reliable: dict[int, list[ReliableProvisional]] | None = None
     _by_place: dict[tuple[str, str], list[Transaction]] | None = None
     _round_trips: dict[tuple[str, str], float] | None = None
+    _icmp_errors: dict[tuple[Endpoint, Endpoint], list[IcmpError]] | None = None
 
     @property
     def journeys(self) -> Journeys:
@@ -191,6 +192,15 @@ class Model:
                     shortest = self._round_trips.get(path, answered - sent)
                     self._round_trips[path] = min(shortest, answered - sent)
         return self._round_trips.get((transaction.source_node, transaction.destination_node), 0.0)
+
+    def icmp_errors_on(self, transaction: Transaction) -> list[IcmpError]:
+        """The ICMP errors that quote a datagram with the addresses and ports of this request, in order."""
+        if self._icmp_errors is None:
+            self._icmp_errors = {}
+            for error in self.trace.facts.icmp_errors:
+                self._icmp_errors.setdefault((error.source, error.destination), []).append(error)
+        source, destination = transaction.source, transaction.destination
+        return self._icmp_errors.get((source, destination), []) if source and destination else []
 
     def answering(self, size: int) -> set[Endpoint | None]:
         """The endpoints that answered a request of at most `size` bytes."""

@@ -138,8 +138,6 @@ CASES = (
             logged_by=Side.CALLEE,
         ),
         "nat-contact-private",
-        "txn-icmp-unreachable",
-        log=("nat-contact-private",),
     ),
     broken(
         "options-unanswered",

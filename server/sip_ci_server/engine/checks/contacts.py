@@ -9,6 +9,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity, Transport
 from sip_ci.trace.sdp import sdp_of
 from sip_ci_server.engine.addresses import Scope, same_address, scope_of
+from sip_ci_server.engine.checks.icmp_evidence import meaning_of, proof_of
 from sip_ci_server.engine.checks.registration_traffic import LostCalls
 from sip_ci_server.engine.checks.registry import (
     Found,
@@ -25,6 +26,7 @@ from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.exposure import ends_of, lowest_of
 from sip_ci_server.engine.message_faults import ROUND_TRIP
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.private_contacts import private_contacts, undelivered
 from sip_ci_server.engine.registrations import Registration
 from sip_ci_server.engine.sequence import seconds_between
 from sip_ci_server.engine.transactions import Transaction
@@ -48,22 +50,19 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
     High where such a request went unanswered, or the ACK never came or did not arrive. Else low: receivers that look
     at the source of packets, and proxies that stay on the path, do not need the Contact.
     """
-    for message in (leg.invite.request, *([leg.answer] if leg.answer else [])):
-        sender, receiver = ends_of(message)
-        contact = next(iter(message.contacts), None)
-        if contact is None or receiver is None or sender is None or same_address(contact.uri.host, sender):
-            continue
-        confidence = model.seen.unreachable_for(contact.uri.host, receiver, sender)
-        if confidence is None:
-            continue
+    for contact in private_contacts(leg, model):
+        message, sender, receiver = contact.message, contact.sender, contact.receiver
         caller = message.is_request
         back = [item for item in (*leg.transactions, *leg.elsewhere) if leg.sent_by_caller(item) is not caller]
-        lost = next((item for item in back if not item.responses and _is_due(item, leg, model)), None)
+        refused = next((item for item in back if undelivered(item, contact, leg, model) is not None), None)
+        lost = refused or next((item for item in back if not item.responses and _is_due(item, leg, model)), None)
+        error = undelivered(refused, contact, leg, model) if refused is not None else None
+        confidence = contact.confidence if error is None else Confidence.CERTAIN
         no_ack = not caller and leg.answer is not None and len(leg.answers) > 1 and not leg.acks
         # Where a proxy recorded itself, the ACK goes to that proxy and not to the Contact.
         in_vain = not caller and not message.record_routes and _answers_after_ack(leg) >= 2
         severity = None if lost or no_ack or in_vain else Severity.LOW
-        if caller and leg.answer is not None and not leg.acks and not leg.transactions:
+        if caller and leg.answer is not None and not leg.acks and not leg.transactions and error is None:
             # The call was never confirmed, so nothing was ever to be sent to this Contact.
             continue
         if confidence is not Confidence.CERTAIN:
@@ -72,10 +71,12 @@ def nat_contact_private(leg: Leg, model: Model) -> Iterator[Outcome]:
             (
                 at_header(message, "contact", f"{receiver} is to send its requests there"),
                 *([at(lost.request, "such a request, which was not answered")] if lost else []),
+                *([proof_of(error)] if error else []),
             ),
             f"The {message.summary} from {sender} to {receiver} has the Contact {contact.uri.text}, a"
             f" {scope_of(contact.uri.host)} address that {receiver} cannot reach."
             + (f" Its {lost.method} was not answered." if lost else "")
+            + (f" {error.reporter} said by ICMP why: {meaning_of(error)}." if error else "")
             + (" Its answer was never acknowledged." if no_ack else "")
             + (" Its answer came again after the ACK, which did not arrive." if in_vain else ""),
             {"address": contact.uri.host},

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
-from sip_ci.trace.trace import IcmpError
-from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
+from sip_ci_server.engine.checks.icmp_evidence import meaning_of, proof_of
+from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.observability import T1, TIMER_B
+from sip_ci_server.engine.private_contacts import goes_to_private_contact
 from sip_ci_server.engine.suspects import scanner_name
 from sip_ci_server.engine.transactions import Transaction
 
@@ -125,7 +126,11 @@ def _severity(method: str, final: bool) -> Severity:
     needs=Needs.CAPTURE,
 )
 def txn_icmp_unreachable(model: Model, _: Model) -> Iterator[Outcome]:
-    """An ICMP destination-unreachable message quotes a SIP request (RFC 792, RFC 4443 §3.1; RFC 3261 §18.4)."""
+    """An ICMP destination-unreachable message quotes a SIP request (RFC 792, RFC 4443 §3.1; RFC 3261 §18.4).
+
+    A request inside a dialog that went to a private Contact of the other side is the fault of that Contact
+    (nat-contact-private).
+    """
     by_path: dict[tuple[object, object], list[Transaction]] = {}
     for transaction in model.transactions:
         by_path.setdefault((transaction.source, transaction.destination), []).append(transaction)
@@ -134,23 +139,18 @@ def txn_icmp_unreachable(model: Model, _: Model) -> Iterator[Outcome]:
         concerned = [
             item
             for item in by_path.get((error.source, error.destination), ())
-            if item.time is not None and item.time <= error.time + 0.001
+            if item.time is not None and item.time <= error.time + 0.001 and not goes_to_private_contact(item, model)
         ]
         if not concerned or error.destination in reported:
             continue
         reported.add(error.destination)
         transaction = concerned[-1]
         answered = any(item.responses for item in by_path[(error.source, error.destination)])
-        meaning = _meaning(error)
+        meaning = meaning_of(error)
         yield Found(
             (
                 at(transaction.request, "the request that could not be delivered"),
-                Proof(
-                    f"{error.reporter} reports that {error.destination} cannot be reached",
-                    text=f"ICMP type {error.type} code {error.code} from {error.reporter}: {meaning}",
-                    frame=error.frame,
-                    time=error.time,
-                ),
+                proof_of(error),
             ),
             f"{transaction.method} to {error.destination} was answered by ICMP from {error.reporter}: {meaning}."
             + (" Other requests on the same path were answered." if answered else ""),
@@ -159,18 +159,6 @@ def txn_icmp_unreachable(model: Model, _: Model) -> Iterator[Outcome]:
             calls=tuple(dict.fromkeys(item.call_id for item in concerned)),
             severity=Severity.LOW if answered else None,
         )
-
-
-_MEANINGS_V4 = {
-    0: "network unreachable", 1: "host unreachable", 2: "protocol unreachable", 3: "port closed",
-    4: "fragmentation needed", 9: "network prohibited", 10: "host prohibited", 13: "filtered by a firewall",
-}  # fmt: skip
-_MEANINGS_V6 = {0: "no route", 1: "prohibited by a firewall", 3: "address unreachable", 4: "port closed"}
-
-
-def _meaning(error: IcmpError) -> str:
-    table = _MEANINGS_V6 if error.ipv6 else _MEANINGS_V4
-    return table.get(error.code, f"unreachable, code {error.code}")
 
 
 @check(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from tests.server.engine.checks.test_nat import INSIDE, NAT, PBX, called
-from tests.support.calls import ALICE, BOB, Ladder, assert_healthy, sdp
+from tests.support.calls import ALICE, BOB, START, Ladder, assert_healthy, sdp
 from tests.support.rtp import carry, stream
 
-from sip_ci.findings import Severity
+from sip_ci.findings import Confidence, Severity
 from sip_ci.service.wire import WireFinding
 from sip_ci.trace.observation import Endpoint, Transport
+from sip_ci.trace.trace import IcmpError
 
 LAB = (Endpoint("10.0.0.1", 5060), Endpoint("10.0.0.2", 5060))
 PRIVATE = f"Contact: <sip:alice@{INSIDE}>"
@@ -50,6 +51,55 @@ def test_a_private_contact_whose_ack_does_not_arrive() -> None:
     assert finding.severity is Severity.HIGH
     effects = [one for one in response.findings if finding.fingerprint in one.causes]
     assert {one.check for one in effects} & {"ack-ignored", "ack-wrong-target"}
+
+
+def _refused(target: Endpoint, *lines: str, method: str = "BYE", answered: bool = True) -> dict[str, WireFinding]:
+    """A call from behind a NAT in which what Bob sends to `target` is refused by a router."""
+    ladder = Ladder()
+    call = ladder.call(NAT, PBX)
+    invite = call.invite(0.0, *lines)
+    if answered:
+        call.respond(invite, 200, 1.0)
+        call.ack(invite, 1.03)
+    request = call.request(method, 2.0, by_callee=True, way=(PBX, target), inside=answered)
+    ladder.again(request, 2.5, 3.5)
+    error = IcmpError(
+        START + 2.001, "203.0.113.1", 3, 0, False, PBX, target, Transport.UDP, b"BYE sip:", frame=len(ladder.packets)
+    )
+    return ladder.know(icmp_errors=(error,)).end(30.0).findings()
+
+
+def test_a_router_that_knows_no_way_to_a_private_contact_bears_it_out() -> None:
+    found = _refused(INSIDE, PRIVATE)
+    finding = found["nat-contact-private"]
+
+    assert finding.root
+    assert finding.severity is Severity.HIGH
+    assert finding.confidence is Confidence.CERTAIN
+    assert "ICMP" in (finding.evidence[-1].text or "")
+    assert [name for name in found if found[name].root and found[name].severity.at_least(Severity.MEDIUM)] == [
+        "nat-contact-private"
+    ]
+
+
+@pytest.mark.parametrize("target", [Endpoint("192.0.2.99", 5060), Endpoint(INSIDE.host, 5099)])
+def test_another_target_that_is_unreachable_is_a_fault_of_its_own(target: Endpoint) -> None:
+    found = _refused(target, PRIVATE)
+
+    assert found["txn-icmp-unreachable"].root
+    assert found["txn-icmp-unreachable"].severity is Severity.CRITICAL
+
+
+def test_a_call_to_a_private_address_that_no_dialog_named_is_a_fault_of_its_own() -> None:
+    assert _refused(INSIDE, PRIVATE, method="INVITE", answered=False)["txn-icmp-unreachable"].root
+
+
+def test_an_unreachable_contact_that_is_public_is_a_fault_of_its_own() -> None:
+    other = Endpoint("203.0.113.77", 5060)
+    found = _refused(other, f"Contact: <sip:alice@{other}>")
+
+    assert found["txn-icmp-unreachable"].root
+    assert "nat-contact-private" not in found
 
 
 def test_the_description_behind_the_same_nat_leads() -> None:
