@@ -53,6 +53,8 @@ class Kpis:
     established: int = 0
     effective: int = 0
     ineffective: int = 0
+    failed_calls: list[str] = field(default_factory=list)
+    """Call-IDs of the attempts that were neither established nor effective."""
     registrations: int = 0
     failed_registrations: int = 0
     requests: int = 0
@@ -193,6 +195,8 @@ def _count_session(kpis: Kpis, legs: list[Leg], model: Model, weight: int) -> No
     kpis.established += weight if leg.answer else 0
     kpis.effective += weight if status in EFFECTIVE or status == 487 else 0
     kpis.ineffective += weight if status in INEFFECTIVE else 0
+    if not leg.answer and status not in EFFECTIVE and status != 487:
+        kpis.failed_calls.append(leg.call_id)
     delays = _delays(first_invite(leg, model), _first_sign(leg), model.repetitions)
     if leg.answer and leg.bye is not None:
         kpis.session_duration.add(_delays(leg.answer, leg.bye.request, model.repetitions))

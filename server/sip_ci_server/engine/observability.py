@@ -6,12 +6,13 @@ holds packets in that direction at all (F2), and nothing says that packets were 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from sip_ci.findings import Confidence
 from sip_ci.trace.message import SipMessage
-from sip_ci.trace.observation import Clock, Transport
-from sip_ci.trace.trace import NoticeKind, Trace, TraceOrigin
+from sip_ci.trace.observation import Clock, Endpoint, Transport
+from sip_ci.trace.trace import NoticeKind, TcpEvent, TcpEventKind, Trace, TraceOrigin
 from sip_ci_server.engine.addresses import Scope, same_address, same_private_block, same_subnet, scope_of
 from sip_ci_server.engine.nodes import Nodes
 
@@ -45,6 +46,11 @@ class Observability:
         self.cut_heads = sum(copy.observation.copies for copy in messages) < len(trace.messages)
         """Whether messages were captured without the end of their headers, so that any message may be missing."""
         self._hosts = {host for pair in self._pairs for host in pair}
+        self._dialled = _dialled(messages)
+        self._ends: dict[frozenset[Endpoint], list[TcpEvent]] = defaultdict(list)
+        for event in trace.facts.tcp_events:
+            if event.kind in (TcpEventKind.RST, TcpEventKind.FIN):
+                self._ends[frozenset((event.source, event.destination))].append(event)
 
     @property
     def origin(self) -> TraceOrigin:
@@ -99,6 +105,18 @@ class Observability:
         # On one host the pair is its own reverse: what crosses the loopback interface is captured both ways.
         return (destination.host, source.host) in self._pairs
 
+    def end_of_connection(self, request: SipMessage) -> TcpEvent | None:
+        """The segment that ended the TCP connection of a request first: a FIN or RST that came after it."""
+        source, destination, sent = (
+            request.observation.source,
+            request.observation.destination,
+            request.observation.time,
+        )
+        if source is None or destination is None or sent is None or not request.observation.transport.reliable:
+            return None
+        ends = self._ends.get(frozenset((source, destination)), ())
+        return next((event for event in ends if event.time > sent), None)
+
     def ever_sends(self, host: str) -> bool:
         """Whether any packet from this host is in the trace."""
         return host in self._hosts_sending
@@ -107,15 +125,16 @@ class Observability:
         """How sure it is that an advertised private address cannot be reached from where it was sent (F3); None if
         it can.
 
-        Certain where the receiver is public. Between private hosts an address that is no neighbour of any host in the
-        trace, is not the sender's own, and never sends a packet is suspicious: likely from another private block than
-        the receiver's, only possible from the same one, which is usually routed as a whole.
+        Certain where the receiver is public, and only possible where that receiver dialled the address by itself.
+        Between private hosts an address that is no neighbour of any host in the trace, is not the sender's own, and
+        never sends a packet is suspicious: likely from another private block than the receiver's, only possible from
+        the same one, which is usually routed as a whole.
         """
         if scope_of(address) not in (Scope.PRIVATE, Scope.SHARED):
             return None
         receiver_scope = scope_of(receiver)
         if receiver_scope is Scope.PUBLIC:
-            return Confidence.CERTAIN
+            return Confidence.POSSIBLE if (receiver, address) in self._dialled else Confidence.CERTAIN
         if receiver_scope in (Scope.NAME, Scope.UNSPECIFIED, Scope.LOOPBACK):
             return None
         if same_address(address, sender) or self.ever_sends(address):
@@ -127,3 +146,22 @@ class Observability:
     def retransmits(self, transport: Transport) -> bool:
         """Whether SIP itself repeats a lost message on this transport; an unknown one counts as UDP."""
         return not transport.reliable
+
+
+def _dialled(messages: Sequence[SipMessage]) -> set[tuple[str, str]]:
+    """Pairs of hosts of which the first opened the conversation with a request to the second one's own address.
+
+    No packet from inside had opened a way through a NAT before that, as far as the trace shows.
+    """
+    known: set[tuple[str, str]] = set()
+    dialled: set[tuple[str, str]] = set()
+    for message in messages:
+        source, destination = message.observation.source, message.observation.destination
+        if source is None or destination is None:
+            continue
+        pair = (source.host, destination.host)
+        if pair not in known:
+            known |= {pair, (destination.host, source.host)}
+            if message.is_request and same_address(message.request_uri.host, destination.host):
+                dialled.add(pair)
+    return dialled

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
+from sip_ci.trace.message import SipMessage
+from sip_ci.wording import plural
 from sip_ci_server.engine.attempts import Attempt, challenges_of, credentials_of, is_challenge
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
@@ -41,7 +43,7 @@ def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]
             fresh.update(entry.get("nonce") for entry in challenges_of(final))
         if final is None or not credentials or any(entry.get("auts") for entry in credentials):
             continue
-        refused_for_good = final.status == 403 and transaction.method == "REGISTER"
+        refused_for_good = final.status == 403 and (transaction.method == "REGISTER" or _blames_credentials(final))
         if not is_challenge(final) and not refused_for_good:
             continue
         realms = {entry.get("realm") for entry in credentials}
@@ -60,14 +62,20 @@ def auth_failed_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]
                 at_header(transaction.request, header, f"the credentials of {user!r} for realm {realm!r}"),
                 at(final, "their refusal"),
             ),
-            f"{transaction.method} was sent with credentials of user {user!r} for realm {realm!r}, {tries} times in"
-            f" all, and"
+            f"{transaction.method} was sent with credentials of user {user!r} for realm {realm!r},"
+            f" {plural(tries, 'time')} in all, and"
             f" answered {final.status} {final.reason}. The user name, the password or the realm is wrong.",
             {"method": transaction.method, "realm": realm, "status": f"{final.status} {final.reason}".strip()},
             key=(transaction.method, str(final.status)),
             calls=(attempt.call_id,),
         )
         return
+
+
+def _blames_credentials(refusal: SipMessage) -> bool:
+    """Whether the reason phrase of a refusal names the credentials; a bare 403 may as well bar the destination."""
+    phrase = (refusal.reason or "").lower()
+    return any(word in phrase for word in ("password", "credential", "authentication failed", "wrong user"))
 
 
 @check(

@@ -158,12 +158,10 @@ def tcp_reset_mid_dialog(model: Model, _: Model) -> Iterator[Outcome]:
             continue
         if transaction.method == "ACK" or transaction.final is not None:
             continue
+        later = [item for item in ends.get(frozenset((source, destination)), ()) if item.time > sent]
         # A client that closes the connection itself has given up; a server or a device between cuts it off.
-        later = [
-            item
-            for item in ends.get(frozenset((source, destination)), ())
-            if item.time > sent and (item.kind is TcpEventKind.RST or item.source != source)
-        ]
+        if later and later[0].kind is TcpEventKind.FIN and later[0].source == source:
+            continue
         if not later or not model.seen.sees_reverse(transaction.request) or _goes_on(transaction, model):
             continue
         event = later[0]

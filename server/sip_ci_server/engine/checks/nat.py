@@ -11,7 +11,7 @@ from sip_ci_server.engine.addresses import Scope, same_address, scope_of
 from sip_ci_server.engine.advertisements import Advertisement
 from sip_ci_server.engine.checks.registry import Found, Outcome, Proof, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
-from sip_ci_server.engine.exposure import ends_of
+from sip_ci_server.engine.exposure import ends_of, lowest_of
 from sip_ci_server.engine.model import Model
 
 PROVEN = 10
@@ -69,7 +69,7 @@ def nat_sdp_private(advertised: Advertisement, model: Model) -> Iterator[Outcome
             {"address": address},
             key=(side, media.media),
             calls=(advertised.call_id,),
-            severity=Severity.LOW if reachable else _BY_CONFIDENCE[confidence],
+            severity=Severity.LOW if reachable else lowest_of(_BY_CONFIDENCE[confidence], _without_media(leg)),
             confidence=confidence if realm == receiver else max(confidence, Confidence.LIKELY, key=_DOUBT.index),
         )
 
@@ -171,7 +171,15 @@ def _still_reachable(leg: Leg | None, media: MediaDescription, message: SipMessa
         return " RTP flows both ways all the same: the other side sends to where RTP comes from."
     if _replaced_further_on(leg, message, address, model):
         return " The next element replaces the address, so the other party never uses it."
+    if leg is not None and not leg.invite.responses and len(leg.invite.requests) > 1:
+        return " The INVITE was never answered, so that nobody sent media there."
     return ""
+
+
+def _without_media(leg: Leg | None) -> Severity | None:
+    """A call that was refused had no media: medium, for the next one that is answered will need the address."""
+    refused = leg is not None and leg.answer is None and leg.invite.final is not None
+    return Severity.MEDIUM if refused else None
 
 
 def _answered_media(leg: Leg | None, message: SipMessage, model: Model) -> bool:

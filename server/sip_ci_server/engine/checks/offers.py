@@ -137,7 +137,10 @@ def _describe(media: MediaDescription) -> str:
     only=lambda item: item.answer is not None,
 )
 def sdp_mline_count(item: Round, model: Model) -> Iterator[Outcome]:
-    """The answer must have the offer's m-lines, as many and in the same order (RFC 3264 §6)."""
+    """The answer must have the offer's m-lines, as many and in the same order (RFC 3264 §6).
+
+    Low where what the answer leaves out was disabled in the offer already, with port 0.
+    """
     del model
     offer, answer, message = item.offer, item.answer, item.answer_message
     if answer is None or message is None or _damaged(offer) or _damaged(answer):
@@ -147,6 +150,8 @@ def sdp_mline_count(item: Round, model: Model) -> Iterator[Outcome]:
     left, right = [media.media for media in offer.media], [media.media for media in answer.media]
     if left == right:
         return
+    left_out = offer.media[len(right) :] if left[: len(right)] == right else ()
+    disabled = bool(left_out) and all(media.port == 0 for media in left_out)
     yield Found(
         (
             at_sdp(item.offer_message, offer.media[-1].line, f"the offer's media: {', '.join(left)}")
@@ -158,10 +163,12 @@ def sdp_mline_count(item: Round, model: Model) -> Iterator[Outcome]:
         ),
         f"The offer has the media lines {', '.join(left) or 'none'}, the answer {', '.join(right) or 'none'}. They"
         f" must be as"
-        " many and in the same order; a refused one keeps its line with port 0.",
+        " many and in the same order; a refused one keeps its line with port 0."
+        + (" What is left out was disabled in the offer already." if disabled else ""),
         {"answered": _count(right), "offered": _count(left)},
         key=("count" if len(left) != len(right) else "order",),
         calls=(item.leg.call_id,),
+        severity=Severity.LOW if disabled else None,
     )
 
 

@@ -160,6 +160,7 @@ def _ratio(
     above: bool,
     what: str,
     noun: str,
+    calls: tuple[str, ...] = (),
     severity: Severity | None = None,
 ) -> Iterator[Outcome]:
     if value is None or count < ENOUGH:
@@ -170,7 +171,7 @@ def _ratio(
             (Proof(f"measured over {count} {noun}", text=f"{what}: {value:.1f} %"),),
             f"{what} is {value:.1f} % over {count} {noun}; the limit is {limit:g} %.",
             {"percent": f"{value:.1f}"},
-            calls=tuple(list(model.dialogs.calls)[:1]) if noun == "calls" else (),
+            calls=calls or (tuple(list(model.dialogs.calls)[:1]) if noun == "calls" else ()),
             severity=severity,
         )
 
@@ -191,7 +192,7 @@ def kpi_ser(model: Model, _: Model) -> Iterator[Outcome]:
     effective = (kpis.session_establishment_effectiveness_ratio or 0.0) >= EFFECTIVE_ENOUGH
     yield from _ratio(
         model, kpis.session_establishment_ratio, kpis.attempts, 95.0,
-        above=False, what="The session establishment ratio", noun="calls",
+        above=False, what="The session establishment ratio", noun="calls", calls=tuple(kpis.failed_calls),
         severity=Severity.LOW if effective else None,
     )  # fmt: skip
 
@@ -208,7 +209,7 @@ def kpi_seer(model: Model, _: Model) -> Iterator[Outcome]:
     kpis = compute_kpis(model)
     yield from _ratio(
         model, kpis.session_establishment_effectiveness_ratio, kpis.attempts, EFFECTIVE_ENOUGH,
-        above=False, what="The session establishment effectiveness ratio", noun="calls",
+        above=False, what="The session establishment effectiveness ratio", noun="calls", calls=tuple(kpis.failed_calls),
     )  # fmt: skip
 
 
@@ -224,7 +225,7 @@ def kpi_isa(model: Model, _: Model) -> Iterator[Outcome]:
     kpis = compute_kpis(model)
     yield from _ratio(
         model, kpis.ineffective_session_attempts, kpis.attempts, 2.0,
-        above=True, what="The share of ineffective session attempts", noun="calls",
+        above=True, what="The share of ineffective session attempts", noun="calls", calls=tuple(kpis.failed_calls),
     )  # fmt: skip
 
 

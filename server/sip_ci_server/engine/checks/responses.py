@@ -63,6 +63,10 @@ def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     asked_again = sends >= 3 and seen.retransmits(transaction.transport) and _spaced(transaction.requests)
     if not seen.would_show(transaction.time, SILENCE) and not asked_again:
         return
+    closed = seen.end_of_connection(transaction.request)
+    if closed is not None and closed.source == transaction.source and closed.time - transaction.time < SILENCE:
+        yield NotCheckable("the client closed the connection before a response was due")
+        return
     if not seen.sees_reverse(transaction.request) and sends < CONVINCING_SENDS:
         yield NotCheckable("packets in the direction of the responses are not in the trace")
         return

@@ -56,6 +56,24 @@ def test_credentials_that_are_refused_with_a_fresh_challenge() -> None:
     assert "reg-failed" not in findings
 
 
+@pytest.mark.parametrize(("phrase", "refused"), [("Wrong password or domain", True), ("Forbidden", False)])
+def test_403_to_a_call_says_whether_the_credentials_are_meant(phrase: str, refused: bool) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    first = call.invite(0.0)
+    call.respond(first, 407, 0.1, _challenge(proxy=True))
+    call.ack(first, 0.12)
+    second = call.invite(0.2, _credentials(proxy=True))
+    answer = call.respond(second, 403, 0.3)
+    call.ack(second, 0.32)
+    for packet in answer.packets:
+        packet.raw = packet.raw.replace(b" 403 Forbidden", f" 403 {phrase}".encode(), 1)
+    findings = ladder.end(60.0).findings()
+
+    assert ("auth-failed-credentials" in findings) is refused
+    assert ("final-403" in findings) is not refused
+
+
 def test_403_to_a_registration_with_credentials_is_a_refusal_too() -> None:
     findings = _registering(((), 401, _challenge("n1")), ((_credentials("n1"),), 403, "")).findings()
 

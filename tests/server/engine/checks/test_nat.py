@@ -203,6 +203,39 @@ def test_an_element_on_the_path_replaces_the_address() -> None:
     assert severity(ladder) is not Severity.LOW
 
 
+def test_a_host_outside_that_dialled_the_private_address_reaches_it() -> None:
+    ladder = Ladder()
+    call = ladder.call(PBX, INSIDE, uri=f"sip:bob@{INSIDE}")
+    invite = call.invite(0.0)
+    call.respond(invite, 200, 1.0)
+    call.ack(invite, 1.03)
+    assert severity(ladder.end(20.0)) is Severity.LOW
+
+
+def test_a_host_outside_that_answers_through_a_nat_does_not() -> None:
+    ladder = Ladder()
+    registered = ladder.call(INSIDE, PBX)
+    registered.respond(registered.request("OPTIONS", 0.0, inside=False), 200, 0.1)
+    call = ladder.call(PBX, INSIDE, uri=f"sip:bob@{INSIDE}")
+    invite = call.invite(1.0)
+    call.respond(invite, 200, 2.0)
+    call.ack(invite, 2.03)
+    assert severity(ladder.end(20.0)) is Severity.HIGH
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, Severity.LOW), (486, Severity.MEDIUM), (200, Severity.HIGH)])
+def test_a_call_without_media_had_no_use_for_the_address(status: int, expected: Severity) -> None:
+    ladder = Ladder()
+    call = ladder.call(NAT, PBX)
+    invite = call.invite(0.0, offer=sdp(INSIDE))
+    if status:
+        call.respond(invite, status, 1.0)
+        call.ack(invite, 1.03)
+    else:
+        ladder.again(invite, 0.5, 1.5, 3.5)
+    assert severity(ladder.end(20.0)) is expected
+
+
 # -- where the ends are not named -----------------------------------------------------------------------------------
 
 

@@ -215,6 +215,13 @@ def test_media_lines_do_not_match(offer: bytes, answer: bytes, count: str) -> No
     assert all(proof.text.startswith("m=") for proof in finding.evidence)
 
 
+def test_a_media_line_that_was_off_already_is_left_out() -> None:
+    offer = sdp(ALICE, media="m=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 34")
+    finding = found(negotiated(offer, sdp(BOB, 42_000)), "sdp-mline-count")
+    assert finding is not None
+    assert finding.severity is Severity.LOW
+
+
 def test_a_media_line_that_cannot_be_read_is_not_counted() -> None:
     broken = sdp(BOB, media="m=audio 42000 RTP/AVP 0\r\nm=video ? RTP/AVP 34")
     assert found(negotiated(sdp(ALICE, media=TWO_LINES.format(40_000)), broken), "sdp-mline-count") is None

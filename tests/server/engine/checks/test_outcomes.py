@@ -231,6 +231,23 @@ def test_a_connection_that_is_cut_off(
     assert (finding.severity if finding is not None else None) is severity
 
 
+def test_a_client_that_closes_its_connection_has_given_up() -> None:
+    """The server's own FIN follows that of the client, and neither is why no response came."""
+    ladder = Ladder(transport=Transport.TCP)
+    ladder.call().request("PUBLISH", 0.0, inside=False)
+    ladder.know(
+        tcp_events=(
+            TcpEvent(TcpEventKind.FIN, START + 0.1, ALICE, BOB, 9),
+            TcpEvent(TcpEventKind.FIN, START + 0.15, BOB, ALICE, 10),
+        ),
+        host_pairs=frozenset({(BOB.host, ALICE.host)}),
+    )
+    report = ladder.end(60.0).report()
+
+    assert not {item.check for item in report.findings} & {"tcp-reset-mid-dialog", "txn-no-response"}
+    assert "txn-no-response" in {item.check for item in report.not_checked}
+
+
 def test_a_failure_without_its_request() -> None:
     ladder = Ladder(origin=TraceOrigin.TEXT)
     call = ladder.call()

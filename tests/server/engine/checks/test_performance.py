@@ -120,6 +120,13 @@ def test_ratios_of_calls_over_their_limits() -> None:
     assert "20.0 %" in findings["kpi-isa"].title
 
 
+def test_the_failed_calls_explain_the_ratios() -> None:
+    findings = _calls(25, 5, 404).findings()
+
+    assert findings["final-404"].root
+    assert not any(findings[ratio].root for ratio in ("kpi-ser", "kpi-seer"))
+
+
 def test_busy_callees_are_reached_all_the_same() -> None:
     findings = _calls(25, 5, 486).findings()
 

@@ -68,6 +68,14 @@ def test_an_interval_below_90_s() -> None:
     assert ladder.end(20.0).findings()["st-se-below-90"].severity is Severity.MEDIUM
 
 
+def test_an_interval_below_90_s_is_what_such_a_minimum_permits() -> None:
+    request = ("Supported: timer", "Session-Expires: 60", "Min-SE: 5")
+    findings = _timed("Session-Expires: 60;refresher=uac", request=request)[0].end(20.0).findings()
+
+    assert findings["min-se-below-90"].root
+    assert not findings["st-se-below-90"].root
+
+
 def test_a_minimum_below_90_s() -> None:
     ladder, *_ = _timed(request=("Supported: timer", "Session-Expires: 1800", "Min-SE: 30"))
 
