@@ -13,15 +13,11 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from subprocess import PIPE, Popen, TimeoutExpired
 from typing import cast
 
+from tests.support.helper_process import READY, helper_running
 from tests.support.network import Host
 
-_ROOT = Path(__file__).parents[2]
-_READY = "rewriting"
-_STOP_SECONDS = 5
 Address = tuple[str, int]
 
 
@@ -67,26 +63,15 @@ def rewriting(router: Host, callee: Address, rules: Sequence[str]) -> Iterator[N
     target = f"{router.address}:{callee[1]}"
     router.run("iptables", "-t", "nat", "-A", "PREROUTING", *destination, "-j", "DNAT", "--to", target)
     command = [sys.executable, "-m", "tests.support.middlebox", router.address, callee[0], str(callee[1]), *rules]
-    process = Popen(router.command(*command), cwd=_ROOT, stdout=PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != _READY:
-            raise RuntimeError("the middlebox does not start")
+    with helper_running(router, *command):
         yield
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=_STOP_SECONDS)
-        except TimeoutExpired:
-            process.kill()
-            process.communicate()
 
 
 async def _serve(address: str, callee: Address, rules: Sequence[str]) -> None:
     loop = asyncio.get_running_loop()
     local = (address, callee[1])
     await loop.create_datagram_endpoint(lambda: Middlebox(callee, rules), local_addr=local)
-    print(_READY, flush=True)
+    print(READY, flush=True)
     await asyncio.Event().wait()
 
 

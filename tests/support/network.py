@@ -136,3 +136,8 @@ class Network:
     def drop(self, *match: str) -> None:
         """Lets the router drop, without a word, what an `iptables` match describes."""
         self.router.run("iptables", "-A", "FORWARD", *match, "-j", "DROP")
+
+    def reset(self, *match: str) -> None:
+        """Lets the router answer with a TCP reset what an `iptables` match describes."""
+        rule = ("-p", "tcp", *match, "-j", "REJECT", "--reject-with", "tcp-reset")
+        self.router.run("iptables", "-A", "FORWARD", *rule)

@@ -13,15 +13,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from pathlib import Path
-from subprocess import PIPE, Popen, TimeoutExpired
 from typing import cast
 
+from tests.support.helper_process import READY, helper_running
 from tests.support.network import Host
 
-_ROOT = Path(__file__).parents[2]
-_READY = "relaying"
-_STOP_SECONDS = 5
 _REPEATED_AFTER = 0.005
 
 
@@ -98,25 +94,14 @@ class Relay(asyncio.DatagramProtocol):
 def relaying(host: Host, port: int, between: tuple[str, str], impairment: Impairment) -> Iterator[None]:
     """Runs the relay on `host` while the block runs. Raises RuntimeError where it does not start."""
     command = [sys.executable, "-m", "tests.support.relay", host.address, str(port), *between, *impairment.options]
-    process = Popen(host.command(*command), cwd=_ROOT, stdout=PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != _READY:
-            raise RuntimeError("the relay does not start")
+    with helper_running(host, *command):
         yield
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=_STOP_SECONDS)
-        except TimeoutExpired:
-            process.kill()
-            process.communicate()
 
 
 async def _serve(address: str, port: int, hosts: tuple[str, str], impairment: Impairment) -> None:
     loop = asyncio.get_running_loop()
     await loop.create_datagram_endpoint(lambda: Relay(hosts, impairment), local_addr=(address, port))
-    print(_READY, flush=True)
+    print(READY, flush=True)
     await asyncio.Event().wait()
 
 

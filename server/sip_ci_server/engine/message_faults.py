@@ -36,6 +36,8 @@ _MALFORMED = frozenset({400, 414, 416, 482, 501, 505, 513})
 _BODY_REFUSED = frozenset({406, 415, 488, 500, 606})
 """Responses of an element that does not understand what is left of a body."""
 _JUDGED_FIDELITIES = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
+_CONVINCING_SENDS = 5
+"""Sends after which the sender itself shows that nothing came back, even where the way back is not captured."""
 _LOST_BY_CHANCE = 2
 """Repetitions of a response after its ACK that lost packets explain."""
 
@@ -129,7 +131,7 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
             if place in reported:
                 continue
             reported.add(place)
-            taken = accepted and not (violation.topic == _CUT and _refuses_body(owners.get(id(message))))
+            taken = accepted and not (violation.topic == _CUT and _refuses_body(owner))
             faults.setdefault(check, []).append(
                 MessageFault(
                     message, violation.offset, violation.explanation, violation.topic, agent,

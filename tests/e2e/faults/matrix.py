@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.e2e.faults import (
     crossings,
     dialogs,
+    framing,
     media_cases,
     offers,
     proxying,
@@ -26,5 +27,6 @@ CASES: tuple[Case, ...] = (
     *transfers.CASES,
     *proxying.CASES,
     *transport.CASES,
+    *framing.CASES,
     *media_cases.CASES,
 )

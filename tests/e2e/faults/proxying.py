@@ -257,7 +257,7 @@ _BROKEN = (
             talk=8,
             timeout=12,
         ),
-        "ack-missing-2xx",
+        "fork-multiple-2xx",
         severity=Severity.CRITICAL,
     ),
     broken(

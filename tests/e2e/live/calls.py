@@ -16,14 +16,17 @@ from tests.support.relay import Impairment, relaying
 from tests.support.scenario import Scenario
 from tests.support.sipp import SCENARIOS, Sipp, finish
 from tests.support.speech import write_speech
+from tests.support.stream_relay import Segments, segmenting
 
 CALLER = "203.0.113.10"
 CALLEE = "198.51.100.20"
 PROXY = "198.51.100.30"
 RELAY = "198.51.100.40"
+SECOND_PROXY = "198.51.100.31"
 THIRD = "198.51.100.50"
 CALLER_IPV6 = "2001:db8:1::10"
 CALLEE_IPV6 = "2001:db8:2::20"
+PROXY_IPV6 = "2001:db8:2::30"
 CALLER_SSRC = 0x1A2B3C4D
 CALLEE_SSRC = 0x5E6F7081
 RTP_PORT = 6000
@@ -70,10 +73,16 @@ class Call:
     """A proxy between the two, with these switches of `proxy.cfg`; None: they call each other directly."""
     middlebox: tuple[str, ...] = ()
     """Rules by which the router rewrites what the caller sends to the callee and gets back."""
+    segments: Segments | None = None
+    """How the router cuts and joins the caller's TCP connection to the callee."""
+    second_proxy: bool = False
+    """Whether another proxy of the same kind stands behind the first."""
     relay: Impairment | None = None
     """What a media relay between the two does to their RTP; None: it flows directly."""
     dropped: tuple[tuple[str, ...], ...] = ()
     """`iptables` matches of what the router drops."""
+    reset: tuple[tuple[str, ...], ...] = ()
+    """`iptables` matches of TCP segments that the router answers with a reset."""
     recorded_at: Side = Side.CALLER
     capture_filter: str = ""
     calls: int = 1
@@ -102,6 +111,11 @@ class Call:
     def seconds(self) -> float:
         """How long the call may take, to begin with the longest."""
         return max(self.talk, self.callee_talk or 0) + self.linger + (self.then.seconds if self.then else 0)
+
+    @property
+    def proxy_address(self) -> str:
+        """The address of the first proxy, of the caller's family."""
+        return PROXY_IPV6 if ":" in self.caller_address else PROXY
 
     @property
     def programs(self) -> str:
@@ -142,12 +156,21 @@ def place(call: Call, folder: Path) -> tuple[Path, Path]:
         if call.third is not None:
             hosts[Side.THIRD] = network.host("third", THIRD)
         if call.proxy is not None:
-            hosts[Side.PROXY] = network.host("proxy", PROXY)
-            running.enter_context(proxy_running(hosts[Side.PROXY], folder / "proxy", call.callee_address, *call.proxy))
+            hosts[Side.PROXY] = network.host("proxy", call.proxy_address)
+            target = call.callee_address
+            if call.second_proxy:
+                second = network.host("second", SECOND_PROXY)
+                running.enter_context(proxy_running(second, folder / "second-proxy", target, *call.proxy))
+                target = SECOND_PROXY
+            running.enter_context(proxy_running(hosts[Side.PROXY], folder / "proxy", target, *call.proxy))
         for match in call.dropped:
             network.drop(*match)
+        for match in call.reset:
+            network.reset(*match)
         if call.middlebox:
             running.enter_context(rewriting(network.router, (call.callee_address, 5060), call.middlebox))
+        if call.segments is not None:
+            running.enter_context(segmenting(network.router, (call.callee_address, 5060), call.segments))
         if call.relay is not None:
             between = (call.caller_address, call.callee_address)
             running.enter_context(relaying(network.host("relay", RELAY), RTP_PORT, between, call.relay))
@@ -174,7 +197,7 @@ def _plays(scenario: str | Scenario | None) -> bool:
 
 
 def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path]) -> None:
-    address = f"[{call.callee_address}]" if ":" in call.callee_address else call.callee_address
+    remote = call.callee_address if call.proxy is None else call.proxy_address
     talk = call.callee_talk if call.callee_talk is not None else call.talk
     called = [
         Sipp(
@@ -201,7 +224,7 @@ def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path]) -> None
         hosts[Side.CALLER],
         call.caller_address,
         folders[Side.CALLER],
-        remote=f"{address if call.proxy is None else PROXY}:5060",
+        remote=f"[{remote}]:5060" if ":" in remote else f"{remote}:5060",
         log="messages.log",
         calls=call.calls,
         rate=call.rate,

@@ -24,13 +24,17 @@ def reason_without_kamailio() -> str:
     return "" if shutil.which("kamailio") else "not installed: kamailio"
 
 
+def _in_uri(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
 @contextmanager
 def proxy_running(host: Host, folder: Path, callee: str, *switches: str) -> Iterator[None]:
     """Runs Kamailio on `host` while the block runs; calls go to the address `callee`. RuntimeError if it fails."""
     folder.mkdir(exist_ok=True)
     command = ["kamailio", "-f", str(_CONFIGURATION), "-DD", "-E", "-m", "32", "-M", "4", "-u", "root", "-g", "root"]
     command += ["-w", str(folder), "-Y", str(folder), "-P", str(folder / "kamailio.pid")]
-    command += ["-l", f"udp:{host.address}:5060", "-A", f'CALLEE_URI="sip:{callee}:5060"']
+    command += ["-l", f"udp:{_in_uri(host.address)}:5060", "-A", f'CALLEE_URI="sip:{_in_uri(callee)}:5060"']
     for switch in switches:
         command += ["-A", switch]
     log = folder / "kamailio.log"
@@ -38,7 +42,8 @@ def proxy_running(host: Host, folder: Path, callee: str, *switches: str) -> Iter
         process = subprocess.Popen(host.command(*command), stdout=output, stderr=output, stdin=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + _START_SECONDS
-        while _SIP_PORT not in Path(f"/proc/{process.pid}/net/udp").read_text():
+        table = Path(f"/proc/{process.pid}/net/{'udp6' if ':' in host.address else 'udp'}")
+        while _SIP_PORT not in table.read_text():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"Kamailio does not start: {log.read_text(errors='replace')}")
             time.sleep(0.05)

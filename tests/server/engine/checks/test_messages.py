@@ -50,7 +50,7 @@ CASES: dict[str, tuple[Change, Severity]] = {
     "msg-compact-dup": (put(b"Content-Length: 0", b"l: 0\r\nContent-Length: 0"), Severity.LOW),
     "msg-control-byte": (put(b"Phone/1.2", b"Phone/\x001.2"), Severity.HIGH),
     "msg-nonutf8": (put(b"From: <", b'From: "J\xfcrgen" <'), Severity.LOW),
-    "msg-lf-only": (put(b"User-Agent: Phone/1.2\r\n", b"User-Agent: Phone/1.2\n"), Severity.LOW),
+    "msg-lf-only": (put(b"User-Agent: Phone/1.2\r\n", b"User-Agent: Phone/1.2\n"), Severity.MEDIUM),
     "msg-fold-bad": (put(b"SIP/2.0\r\nVia", b"SIP/2.0\r\n stray\r\nVia"), Severity.MEDIUM),
     "msg-header-malformed": (put(b"From: <", b'From: "open <'), Severity.MEDIUM),
     "msg-content-length-mismatch": (put(b"Content-Length: 0", b"Content-Length: 40"), Severity.HIGH),
@@ -108,6 +108,21 @@ def test_a_capture_that_ends_says_nothing_of_silence(check: str) -> None:
     ladder = spoilt(CASES[check][0])
     ladder.facts = Facts(host_pairs=frozenset({(BOB.host, ALICE.host)}))
     assert messages_of(ladder)[check].severity is Severity.LOW
+
+
+def test_a_sender_that_goes_on_trying_was_not_understood() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    ladder.again(call.invite(0.0), 0.5, 1.5, 3.5, 7.5)
+    for packet in ladder.packets:
+        head, _, body = packet.raw.partition(b"\r\n\r\n")
+        packet.raw = head.replace(b"\r\n", b"\n") + b"\r\n\r\n" + body
+    found = ladder.end(15.0).findings()
+
+    assert found["msg-lf-only"].root
+    assert found["msg-lf-only"].severity is Severity.CRITICAL
+    assert "took it" not in found["msg-lf-only"].detail
+    assert not found["txn-no-response"].root
 
 
 def test_a_refused_message_keeps_its_severity() -> None:
@@ -220,6 +235,20 @@ def test_what_looks_like_a_repeated_parameter() -> None:
     contact = b"Contact: <sip:a@192.0.2.10;transport=udp>;expires=60, <sip:b@192.0.2.10;transport=tcp>;expires=60"
     change = put(b"Contact: <sip:192.0.2.10:5060>", contact)
     assert "msg-parameter-repeated" not in messages_of(spoilt(change, status=200))
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_that_a_message_was_taken_is_said_where_the_trace_shows_it(answered: bool) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    if answered:
+        call.respond(invite, 200, 0.1)
+    packet = ladder.packets[0]
+    packet.raw = packet.raw.replace(b"Max-Forwards: 70\r\n", b"")
+    detail = ladder.end(1.0).findings()["msg-max-forwards-missing"].detail
+
+    assert ("took it" in detail) is answered
 
 
 def test_the_parameter_of_a_uri_may_be_one_of_the_header_too() -> None:
