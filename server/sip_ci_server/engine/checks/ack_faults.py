@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
+from sip_ci.wording import more_times, times
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.message_faults import ROUND_TRIP
@@ -43,7 +44,7 @@ def ack_late(leg: Leg, model: Model) -> Iterator[Outcome]:
         return
     yield Found(
         (at(leg.answer, "the answer"), at(before[-1], "the answer, sent again"), at(acks[0], "the first ACK")),
-        f"{phrase_of(leg.answer)} was sent {len(before)} times before the first ACK came, {delay:.1f} s after it.",
+        f"{phrase_of(leg.answer)} was sent {times(len(before))} before the first ACK came, {delay:.1f} s after it.",
         {"delay": "more than 2 s" if delay > VERY_LATE else "more than 500 ms"},
         key=("2 s" if delay > VERY_LATE else "500 ms",),
         calls=(leg.call_id,),
@@ -88,9 +89,9 @@ def ack_ignored(transaction: Transaction, model: Model) -> Iterator[Outcome]:
                 at(after[-1], "the same response, sent again"),
             ),
             f"{name_of(ack)} sent ACK to {ack.observation.destination or ack.request_uri.text} for the"
-            f" {phrase_of(sends[0])} to its INVITE, and {name_of(sends[0])} sent that response {len(after)} more times"
-            f" over the next {seconds_between(ack, after[-1]) or 0.0:.1f} s: the ACK does not arrive, or it is not"
-            " recognised.",
+            f" {phrase_of(sends[0])} to its INVITE, and {name_of(sends[0])} sent that response"
+            f" {more_times(len(after))} over the next {seconds_between(ack, after[-1]) or 0.0:.1f} s: the ACK does not"
+            " arrive, or it is not recognised.",
             {"status": phrase_of(sends[0])},
             key=("2xx" if (sends[0].status or 0) < 300 else "refusal",),
             calls=(transaction.call_id,),
@@ -128,7 +129,7 @@ def ack_not_repeated(leg: Leg, model: Model) -> Iterator[Outcome]:
             at(after[0], "the answer comes again"),
             at(after[-1], "and again, without another ACK"),
         ),
-        f"{name_of(ack)} sent one ACK for the {phrase_of(leg.answers[0])}. It came {len(after)} more times over"
+        f"{name_of(ack)} sent one ACK for the {phrase_of(leg.answers[0])}. It came {more_times(len(after))} over"
         f" {seconds_between(ack, after[-1]) or 0.0:.1f} s, and none of them was acknowledged.",
         {"status": phrase_of(leg.answers[0])},
         calls=(leg.call_id,),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
+from sip_ci.wording import plural, times
 from sip_ci_server.engine.checks.journey_evidence import changed_before
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, at, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
@@ -53,7 +54,11 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
         talking = invite is leg.invite and _talks_on(leg, answers[0], model)
         contact = answers[0].contacts[0].uri.text if answers[0].contacts else "no Contact at all"
         proofs, words = changed_before(answers[0], "contact", "the Contact", model)
-        route = f" through {len(answers[0].record_routes)} Record-Route entries" if answers[0].record_routes else ""
+        route = (
+            f" through {plural(len(answers[0].record_routes), 'Record-Route entry', 'Record-Route entries')}"
+            if answers[0].record_routes
+            else ""
+        )
         visible = (
             f" The caller did send {later.method} afterwards, so the ACK may have taken a path that is not in the"
             f" trace."
@@ -71,9 +76,8 @@ def ack_missing_2xx(leg: Leg, model: Model) -> Iterator[Outcome]:
                 *proofs,
             ),
             f"{invite.request.method} was answered {answers[0].status} {answers[0].reason} by {_name(answers[0])},"
-            f" which sent"
-            f" that answer {len(answers)} times because no ACK came. The ACK is due at {contact}{route}."
-            f"{_over_connection(answers[0])}{words}{visible}",
+            f" which sent that answer {times(len(answers))} and got no ACK. The ACK is due at"
+            f" {contact}{route}.{_over_connection(answers[0])}{words}{visible}",
             {"status": f"{answers[0].status} {answers[0].reason}".strip()},
             key=("re-INVITE" if invite is not leg.invite else "INVITE",),
             calls=(leg.call_id,),
@@ -187,9 +191,9 @@ def ack_missing_non2xx(transaction: Transaction, model: Model) -> Iterator[Outco
             at(sends[-1], "the same response, sent again because no ACK came"),
             *([at_header(stray, "via", "an ACK with another branch than the INVITE")] if stray else []),
         ),
-        f"INVITE was refused with {final.status} {final.reason}, and {_name(final)} sent that response {len(sends)}"
-        f" times"
-        f" because no ACK of this transaction came from {transaction.source or 'the caller'}.{remark}",
+        f"INVITE was refused with {final.status} {final.reason}, and {_name(final)} sent that response"
+        f" {times(len(sends))} because no ACK of this transaction came from"
+        f" {transaction.source or 'the caller'}.{remark}",
         {"status": f"{final.status} {final.reason}".strip()},
         calls=(transaction.call_id,),
     )

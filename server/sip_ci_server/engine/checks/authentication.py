@@ -165,7 +165,7 @@ def auth_loop(attempt: Attempt, model: Model) -> Iterator[Outcome]:
         if item.final is not None and any(entry.get("stale").lower() == "true" for entry in challenges_of(item.final))
     ]
     if stale:
-        kind = f"{len(stale)} of the challenges say that the nonce is stale"
+        kind = f"{len(stale)} of the challenges said that the nonce was stale"
     elif with_credentials:
         kind = "the credentials are refused each time"
     else:

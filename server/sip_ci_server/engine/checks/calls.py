@@ -87,11 +87,12 @@ def reinvite_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
     """
     if leg.answer is None:
         return
+    succeeded = _last_success(leg)
     for position, transaction in enumerate(leg.transactions):
         final = transaction.final
         if transaction.method not in ("INVITE", "UPDATE") or final is None or (final.status or 0) < 300:
             continue
-        if final.status in (401, 407, 422, 487, 491, 500) and _succeeds_later(leg, position):
+        if final.status in (401, 407, 422, 487, 491, 500) and position < succeeded:
             continue
         if is_challenge(final) or _is_glare(final) or model.relayed_from_further_on(transaction):
             continue
@@ -101,7 +102,7 @@ def reinvite_rejected(leg: Leg, model: Model) -> Iterator[Outcome]:
         ended = bye.time if bye is not None else None
         refused = final.observation.time
         dropped = ended is not None and refused is not None and 0 <= ended - refused <= DROPPED_AFTER
-        repaired = _succeeds_later(leg, position)
+        repaired = position < succeeded
         severity = Severity.LOW if repaired else (None if dropped or final.status in (408, 481) else Severity.MEDIUM)
         outcome = (
             "A later offer was accepted, so the call went on."
@@ -134,8 +135,16 @@ def _overtaken(leg: Leg, transaction: Transaction, final: SipMessage) -> bool:
     return ended is not None and refused is not None and ended <= refused and final.status in (481, 487)
 
 
-def _succeeds_later(leg: Leg, position: int) -> bool:
-    return any(item.method in ("INVITE", "UPDATE") and item.success for item in leg.transactions[position + 1 :])
+def _last_success(leg: Leg) -> int:
+    """The place in the dialog of the last offer that was accepted; -1 where none was."""
+    return max(
+        (
+            place
+            for place, item in enumerate(leg.transactions)
+            if item.method in ("INVITE", "UPDATE") and item.success is not None
+        ),
+        default=-1,
+    )
 
 
 @check(
@@ -231,7 +240,7 @@ TOLERANCE = 2.0
 
 @check(
     "drop-at-fixed-interval",
-    title="The call ended {seconds} s after it was answered, a timer's value",
+    title="The call ended {seconds} s after its answer, close to {timer}",
     severity=Severity.HIGH,
     category=Category.TIMING,
     rfc="RFC 3261 §13.3.1.4; RFC 4028 §10",
@@ -257,23 +266,23 @@ def drop_at_fixed_interval(leg: Leg, model: Model) -> Iterator[Outcome]:
         and not refreshed
         and interval - min(32.0, interval / 3) - TOLERANCE <= talk <= interval + 32
     ):
-        yield _drop(leg, bye, talk, f"the session interval of {interval} s that was agreed and never refreshed", None)
+        expired = f"the session interval of {interval} s, which was agreed and never refreshed"
+        yield _drop(leg, bye, talk, "its session interval", expired, None)
         return
-    for value, meaning in SUSPICIOUS:
-        if abs(talk - value) > TOLERANCE:
-            continue
-        abnormal = any(reason.is_abnormal for reason in reasons_of(bye.request))
-        if abnormal:
-            yield _drop(leg, bye, talk, meaning, None)
-        elif value == 32 and not leg.sent_by_caller(bye) and not model.acks_of(leg.call_id):
-            yield _drop(leg, bye, talk, meaning, Severity.LOW)
-        else:
-            # A round number proves nothing, but who looks for dropped calls wants to see it.
-            yield replace(_drop(leg, bye, talk, meaning, Severity.INFO), confidence=Confidence.POSSIBLE)
+    value, meaning = min(SUSPICIOUS, key=lambda item: abs(talk - item[0]))
+    if abs(talk - value) > TOLERANCE:
         return
+    timer = f"a timer of {value:.0f} s"
+    if any(reason.is_abnormal for reason in reasons_of(bye.request)):
+        yield _drop(leg, bye, talk, timer, meaning, None)
+    elif value == 32 and not leg.sent_by_caller(bye) and not model.acks_of(leg.call_id):
+        yield _drop(leg, bye, talk, timer, meaning, Severity.LOW)
+    else:
+        # A round number proves nothing, but who looks for dropped calls wants to see it.
+        yield replace(_drop(leg, bye, talk, timer, meaning, Severity.INFO), confidence=Confidence.POSSIBLE)
 
 
-def _drop(leg: Leg, bye: Transaction, talk: float, meaning: str, severity: Severity | None) -> Found:
+def _drop(leg: Leg, bye: Transaction, talk: float, timer: str, meaning: str, severity: Severity | None) -> Found:
     assert leg.answer is not None
     side = "caller" if leg.sent_by_caller(bye) else "callee"
     return Found(
@@ -281,8 +290,8 @@ def _drop(leg: Leg, bye: Transaction, talk: float, meaning: str, severity: Sever
             at(leg.answer, "the answer"),
             at_header(bye.request, "reason", f"the {side} ends the call {talk:.1f} s later"),
         ),
-        f"The {side} ended the call {talk:.1f} s after it was answered. That is {meaning}.",
-        {"seconds": f"{round(talk)}"},
+        f"The {side} ended the call {talk:.1f} s after it was answered. That is close to {meaning}.",
+        {"seconds": f"{round(talk)}", "timer": timer},
         key=(str(round(talk / 10) * 10), side),
         calls=(leg.call_id,),
         severity=severity,

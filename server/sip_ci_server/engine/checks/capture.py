@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
+from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.trace import NoticeKind, TraceOrigin
+from sip_ci.wording import plural, times
 from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.model import Model
 
@@ -61,9 +63,9 @@ def cap_packets_dropped(model: Model, _: Model) -> Iterator[Outcome]:
     if not dropped and not gaps and not suspects:
         return
     parts = [
-        *([f"its interface statistics count {dropped} dropped packets"] if dropped else []),
+        *([f"its interface statistics count {plural(dropped, 'dropped packet')}"] if dropped else []),
         *(["bytes of TCP connections are missing"] if gaps else []),
-        *([f"{len(suspects)} RTP streams lose packets at the same instants"] if suspects else []),
+        *([f"{len(suspects):,} RTP streams lose packets at the same instants"] if suspects else []),
     ]
     yield Found(
         tuple(gaps[:3]) or (Proof("counted", text="; ".join(parts)),),
@@ -97,9 +99,8 @@ def cap_one_sided(model: Model, _: Model) -> Iterator[Outcome]:
         if count >= 3 and (right, left) not in pairs:
             yield Found(
                 (Proof("counted", text=f"{left} -> {right}: {count} messages; {right} -> {left}: no packet"),),
-                f"{count} SIP messages from {left} to {right} are in the capture, and no packet from {right} to"
-                f" {left}. What"
-                " depends on the missing direction was not checked.",
+                f"{count:,} SIP messages from {left} to {right} are in the capture, and no packet from {right} to"
+                f" {left}. What depends on the missing direction was not checked.",
                 {"left": left, "right": right},
                 key=("one-sided",),
             )
@@ -107,7 +108,7 @@ def cap_one_sided(model: Model, _: Model) -> Iterator[Outcome]:
 
 @check(
     "cap-truncated-snaplen",
-    title="{count} packets were captured in part",
+    title="{count} captured in part",
     severity=Severity.LOW,
     category=Category.CAPTURE,
     rfc="",
@@ -118,32 +119,40 @@ def cap_truncated_snaplen(model: Model, _: Model) -> Iterator[Outcome]:
     count = model.trace.facts.truncated_packets
     if count:
         yield Found(
-            tuple(_notices(model, NoticeKind.SNAPLEN)[:1]) or (Proof("counted", text=f"{count} packets"),),
-            f"{count} packets are shorter in the capture than on the wire. Bodies of cut messages were not judged."
-            f" Media"
-            " headers are complete as long as 54 bytes of a packet are.",
-            {"count": str(count)},
+            tuple(_notices(model, NoticeKind.SNAPLEN)[:1]) or (Proof("counted", text=plural(count, "cut packet")),),
+            f"{plural(count, 'packet is', 'packets are')} shorter in the capture than on the wire. Bodies of cut"
+            " messages were not judged. Media headers are complete as long as 54 bytes of a packet are.",
+            {"count": plural(count, "packet was", "packets were")},
         )
+
+
+def _on_sip_ports(model: Model) -> list[tuple[Endpoint, Endpoint]]:
+    """The client and server of each unreadable TLS connection to one of SIP's ports."""
+    return [pair for pair in model.trace.facts.tls_connections if pair[1].port in range(5060, 5092)]
 
 
 @check(
     "cap-no-sip", title="The input holds no SIP", severity=Severity.LOW, category=Category.CAPTURE, rfc="", gates=False
 )
 def cap_no_sip(model: Model, _: Model) -> Iterator[Outcome]:
-    """No SIP message was found: a filter, another port or tunnel, encryption, or the wrong file."""
-    if not model.trace.messages:
+    """No SIP message was found: a filter, another port or tunnel, or the wrong file; TLS on SIP's ports has a check."""
+    if not model.trace.messages and not _on_sip_ports(model):
         facts = model.trace.facts
-        what = f"{facts.packets} packets" if facts.packets else "the input"
-        tls = f" {len(facts.tls_connections)} TLS connections could not be read." if facts.tls_connections else ""
+        what = plural(facts.packets, "packet") if facts.packets else "the input"
+        tls = (
+            f" {plural(len(facts.tls_connections), 'TLS connection')} could not be read."
+            if facts.tls_connections
+            else ""
+        )
         yield Found(
-            (Proof("counted", text=f"{what}, {len(model.streams)} RTP streams, no SIP message"),),
+            (Proof("counted", text=f"{what}, {plural(len(model.streams), 'RTP stream')}, no SIP message"),),
             f"No SIP message was found in {what}.{tls} Signalling was not checked.",
         )
 
 
 @check(
     "cap-encrypted-only",
-    title="The signalling is encrypted: {count} TLS connections could not be read",
+    title="The signalling is encrypted: {count} could not be read",
     severity=Severity.LOW,
     category=Category.CAPTURE,
     rfc="",
@@ -151,19 +160,20 @@ def cap_no_sip(model: Model, _: Model) -> Iterator[Outcome]:
 )
 def cap_encrypted_only(model: Model, _: Model) -> Iterator[Outcome]:
     """The capture holds TLS on SIP ports and no readable SIP."""
-    connections = [pair for pair in model.trace.facts.tls_connections if pair[1].port in range(5060, 5092)]
+    connections = _on_sip_ports(model)
     if connections and not model.trace.messages:
         client, server = connections[0]
         yield Found(
             (Proof("the first of them", text=f"TLS {client} -> {server}"),),
-            f"{len(connections)} TLS connections to SIP ports are in the capture, and no SIP that can be read.",
-            {"count": str(len(connections))},
+            f"The capture holds {plural(len(connections), 'TLS connection')} on SIP's ports, the first from {client}"
+            f" to {server}, and no SIP that can be read.",
+            {"count": plural(len(connections), "TLS connection")},
         )
 
 
 @check(
     "cap-clock-step",
-    title="Time went backwards {count} times in the capture",
+    title="Time went backwards {times} in the capture",
     severity=Severity.LOW,
     category=Category.CAPTURE,
     rfc="",
@@ -174,17 +184,16 @@ def cap_clock_step(model: Model, _: Model) -> Iterator[Outcome]:
     count = model.trace.facts.clock_steps
     if count:
         yield Found(
-            (Proof("counted", text=f"{count} steps back"),),
-            f"The capture's timestamps go backwards by more than a second {count} times: its clock was set, or"
-            f" files were"
-            " joined out of order. Intervals across such a step are wrong.",
-            {"count": str(count)},
+            (Proof("counted", text=plural(count, "step back", "steps back")),),
+            f"The capture's timestamps go backwards by more than a second {times(count)}: its clock was set, or files"
+            " were joined out of order. Intervals across such a step are wrong.",
+            {"times": times(count)},
         )
 
 
 @check(
     "cap-started-mid-call",
-    title="The trace begins inside {count} calls",
+    title="The trace begins inside {count}",
     severity=Severity.INFO,
     category=Category.CAPTURE,
     rfc="",
@@ -201,8 +210,8 @@ def cap_started_mid_call(model: Model, _: Model) -> Iterator[Outcome]:
             tuple(
                 at(item.request, "a request inside a dialog whose INVITE is not in the trace") for item in orphans[:2]
             ),
-            f"Of {len(calls)} calls the beginning is not in the trace. What depends on it was not checked.",
-            {"count": str(len(calls))},
+            f"The beginning of {plural(len(calls), 'call')} is not in the trace. What depends on it was not checked.",
+            {"count": plural(len(calls), "call")},
             calls=calls,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.message_faults import agent_of, silent_after
@@ -215,8 +216,9 @@ def record_route_not_copied(leg: Leg, _: Model) -> Iterator[Outcome]:
             at_header(request, "record-route", "the INVITE as it arrived"),
             at(answer, "its answer has no Record-Route"),
         ),
-        f"The INVITE reached {leg.invite.destination or 'the callee'} with {len(request.record_routes)} Record-Route"
-        f" entries, and {phrase_of(answer)} carries none of them.",
+        f"The INVITE reached {leg.invite.destination or 'the callee'} with"
+        f" {plural(len(request.record_routes), 'Record-Route entry', 'Record-Route entries')}, and {phrase_of(answer)}"
+        " carries none.",
         {"status": phrase_of(answer)},
         key=(agent_of(answer),),
         calls=(leg.call_id,),

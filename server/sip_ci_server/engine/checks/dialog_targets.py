@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Transport
+from sip_ci.wording import times
 from sip_ci_server.engine.addresses import parse_address, same_address
 from sip_ci_server.engine.checks.dialog_headers import has_failed_inside
 from sip_ci_server.engine.checks.pracks import ABSENT as NO_PRACK
@@ -121,8 +122,8 @@ def contact_other_listener(leg: Leg, model: Model) -> Iterator[Outcome]:
             at(leg.answers[-1], "the answer, sent again because no ACK arrived"),
         ),
         f"The INVITE came to {place} over {over.upper()}, and the Contact of the {phrase_of(answer)} is"
-        f" `{uri.text[:120]}`: port {uri.effective_port} over {named.upper()}. The answer was sent {len(leg.answers)}"
-        " times, so no ACK arrived.",
+        f" `{uri.text[:120]}`: port {uri.effective_port} over {named.upper()}. The answer was sent"
+        f" {times(len(leg.answers))}, so no ACK arrived.",
         key=("transport" if named != over else "port",),
         calls=(leg.call_id,),
     )
@@ -184,29 +185,27 @@ def prack_wrong_target(transaction: Transaction, model: Model) -> Iterator[Outco
     request, final, rack = transaction.request, transaction.final, rack_of(transaction.request)
     if len(request.via) != 1 or rack.rseq is None:
         return
-    for invite in model.transactions_of(transaction.call_id):
-        if invite.method != "INVITE" or invite.request.cseq.number != rack.cseq or invite.number > transaction.number:
+    for invite in model.lookups.before(transaction, "INVITE"):
+        if invite.request.cseq.number != rack.cseq or invite.source_node != transaction.source_node:
             continue
-        if invite.source_node != transaction.source_node:
+        item = model.reliable_provisional(invite, request.to.tag, rack.rseq)
+        if item is None or not item.response.contacts:
             continue
-        for item in model.reliable_provisionals(invite):
-            if item.tag != request.to.tag or item.rseq != rack.rseq or not item.response.contacts:
-                continue
-            if not strays_from(request, item.response):
-                return
-            failed = final is None or (final.status or 0) >= 300
-            yield Found(
-                (
-                    at_header(item.response, "contact", "the PRACK is due at this Contact"),
-                    at(request, "the PRACK"),
-                    *([at(final, "its answer")] if final is not None else []),
-                ),
-                f"{name_of(request)} sent PRACK with `{request.request_uri.text}` as Request-URI; the"
-                f" {phrase_of(item.response)} that it acknowledges has the Contact"
-                f" `{item.response.contacts[0].uri.text}`."
-                + (f" It was answered {phrase_of(final)}." if final is not None else " It got no answer."),
-                key=("failed" if failed else "accepted",),
-                calls=(transaction.call_id,),
-                severity=None if failed else Severity.LOW,
-            )
+        if not strays_from(request, item.response):
             return
+        failed = final is None or (final.status or 0) >= 300
+        yield Found(
+            (
+                at_header(item.response, "contact", "the PRACK is due at this Contact"),
+                at(request, "the PRACK"),
+                *([at(final, "its answer")] if final is not None else []),
+            ),
+            f"{name_of(request)} sent PRACK with `{request.request_uri.text}` as Request-URI; the"
+            f" {phrase_of(item.response)} that it acknowledges has the Contact"
+            f" `{item.response.contacts[0].uri.text}`."
+            + (f" It was answered {phrase_of(final)}." if final is not None else " It got no answer."),
+            key=("failed" if failed else "accepted",),
+            calls=(transaction.call_id,),
+            severity=None if failed else Severity.LOW,
+        )
+        return

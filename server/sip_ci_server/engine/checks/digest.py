@@ -8,6 +8,7 @@ from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.uri import parse_uri
+from sip_ci.wording import times
 from sip_ci_server.engine.attempts import (
     Attempt,
     Challenge,
@@ -119,8 +120,8 @@ def auth_stale_loop(attempt: Attempt, model: Model) -> Iterator[Outcome]:
             at_header(stale[0].request, header_of(stale[0].request), "credentials made from the nonce just given"),
             *([at_header(final, header_of(final), "which is already stale")] if final is not None else []),
         ),
-        f"{attempt.first.method} was sent {len(stale)} times with credentials made from the nonce of the challenge just"
-        " before, and each was refused as stale.",
+        f"{attempt.first.method} was sent {times(len(stale))} with credentials made from the nonce of the challenge"
+        " just before, and each was refused as stale.",
         {"method": attempt.first.method},
         key=(attempt.first.method,),
         calls=(attempt.call_id,),

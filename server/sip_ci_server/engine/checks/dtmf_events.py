@@ -79,8 +79,8 @@ def dtmf_end_missing(stream: Stream, model: Model) -> Iterator[Outcome]:
     first = wrong[0]
     yield _told(
         stream, model, wrong, first.last_frame, "the last packet of the first such digit",
-        f"{_of(wrong, stream)} have no packet with the E bit: the first stops after {first.packets} packets, and the"
-        " next packet of the stream has the next sequence number, so none was lost.",
+        f"{_of(wrong, stream)} have no packet with the E bit: the first stops after {plural(first.packets, 'packet')},"
+        " and the next packet of the stream has the next sequence number, so none was lost.",
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.media_groups import RtpGroup, rtp_groups
 from sip_ci.trace.media_table import CONTENT_CUT, CONTENT_OTHER, MediaKind
 from sip_ci.trace.observation import Endpoint
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.fax import fax_of
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, check
 from sip_ci_server.engine.model import Model
@@ -86,12 +87,13 @@ def _judge(group: RtpGroup, calls: dict[Endpoint, tuple[str, str]], model: Model
         (
             Proof(
                 "the packet behind the first gap that nothing fills",
-                text=f"UDPTL {group.source} -> {group.destination}: {group.packets} packets",
+                text=f"UDPTL {group.source} -> {group.destination}: {plural(group.packets, 'packet')}",
                 frame=int(rows.frame[place]), time=int(rows.time_ns[place]) / 1e9,
             ),
         ),
-        f"{lost} packets of UDPTL from {group.source} to {group.destination} are missing in {gaps} gaps, and the"
-        f" packets behind them carry too few copies or parity to bring them back ({group.packets} came)."
+        f"{plural(lost, 'packet')} of UDPTL from {group.source} to {group.destination} went missing in"
+        f" {plural(gaps, 'gap')}, and the packets that follow carry too few copies or parity to bring them back"
+        f" ({group.packets} came)."
         + (" The capture itself lost packets." if model.seen.lossy else ""),
         {"lost": str(lost), "hearer": side},
         key=(side,),

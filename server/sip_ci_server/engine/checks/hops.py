@@ -10,6 +10,7 @@ from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.digits import parse_digits
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.trace import TcpEvent, TcpEventKind
+from sip_ci.wording import plural
 from sip_ci_server.engine.addresses import parse_address, same_address
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, at_header, check
 from sip_ci_server.engine.model import Model
@@ -125,7 +126,7 @@ def max_forwards_low(transaction: Transaction, model: Model) -> Iterator[Outcome
     yield Found(
         (at_header(transaction.request, "max-forwards", "hops that are left"),),
         f"{transaction.method} from {name_of(transaction.request)} to {transaction.destination or 'the next hop'}"
-        f" carries Max-Forwards {value}, after {len(transaction.request.via)} Via entries.",
+        f" carries Max-Forwards {value}, after {plural(len(transaction.request.via), 'Via entry', 'Via entries')}.",
         {"method": transaction.method, "value": str(value)},
         key=(transaction.method,),
         calls=(transaction.call_id,),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.ice import parse_candidate
 from sip_ci.trace.sdp import MediaDescription, SdpLine, SessionDescription
+from sip_ci.wording import plural
 from sip_ci_server.engine.addresses import Scope, scope_of
 from sip_ci_server.engine.checks.registry import Found, Outcome, at_sdp, check
 from sip_ci_server.engine.model import Model
@@ -111,7 +112,7 @@ def ice_mdns_only(item: Described, model: Model) -> Iterator[Outcome]:
         return
     yield Found(
         (at_sdp(item.message, line, "one of the candidates"),),
-        f"The {item.message.summary} has {len(candidates)} candidates, all of them names such as"
+        f"The {item.message.summary} has {plural(len(candidates), 'candidate')}, with nothing but names such as"
         f" {candidates[0].address}.",
         key=("request" if item.message.is_request else "response",),
         calls=(item.message.call_id,),
@@ -169,9 +170,9 @@ def ice_pwd_short(item: Described, model: Model) -> Iterator[Outcome]:
             if line is None or not value or len(value) in lengths or set(value.upper()) <= set("X*[]REDACT"):
                 continue
             yield Found(
-                (at_sdp(item.message, line, f"{len(value)} characters"),),
-                f"The {item.message.summary} has a={name} of {len(value)} characters; {lengths[0]} to {lengths[-1]}"
-                " are allowed.",
+                (at_sdp(item.message, line, plural(len(value), "character")),),
+                f"The {item.message.summary} has a={name} of {plural(len(value), 'character')}; {lengths[0]} to"
+                f" {lengths[-1]} are allowed.",
                 {"name": name, "length": str(len(value))},
                 key=(name,),
                 calls=(item.message.call_id,),

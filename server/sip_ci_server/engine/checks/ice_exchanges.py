@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.stun import StunMessage
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at_sdp, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.stun_exchanges import IceChecks, StunExchange, ice_checks
@@ -64,7 +65,8 @@ def ice_role_conflict(model: Model, _: Model) -> Iterator[Outcome]:
         role = "controlled" if first.request.controlled is not None else "controlling"
         yield Found(
             (shown_stun(first.request, f"a check of an agent that is {role}"), shown_stun(first.response, "refused")),
-            f"{len(refused)} of {len(checks.exchanges)} connectivity checks were answered 487: the agent that is asked"
+            f"{len(refused)} of {plural(len(checks.exchanges), 'connectivity check')} got 487 as answer: the agent that"
+            " is asked"
             f" is {role} too." + (" Later ones succeed." if settled else " None of the call succeeds after that."),
             {"role": role},
             key=(role,),
@@ -121,8 +123,8 @@ def _mismatch(checks: IceChecks, wrong: list[StunExchange], *, to_caller: bool) 
         proofs.append(at_sdp(*given, f"the fragment of {side}"))
     return Found(
         tuple(proofs),
-        f"{len(wrong)} connectivity checks to {side} have a user name that does not begin with the a=ice-ufrag of"
-        f" {side}"
+        f"{plural(len(wrong), 'connectivity check')} to {side} came with a user name that does not begin with the"
+        f" a=ice-ufrag of {side}"
         + (f", but with that of {other}: the two halves are swapped." if swapped else ".")
         + " None of them was answered with success.",
         {"side": side},
@@ -159,8 +161,8 @@ def ice_checks_refused(model: Model, _: Model) -> Iterator[Outcome]:
         session = model.session_of(checks.leg)
         yield Found(
             (shown_stun(first.request, "a connectivity check"), shown_stun(first.response, "its refusal")),
-            f"{len(refused)} of {len(checks.exchanges)} connectivity checks were answered with an error, {code} most"
-            f" often{_meaning(code)}, and none with success.",
+            f"{len(refused)} of {plural(len(checks.exchanges), 'connectivity check')} got an error as answer, {code}"
+            f" most often{_meaning(code)}, and none with success.",
             {"code": str(code)},
             key=(str(code),),
             calls=(checks.leg.call_id,),

@@ -8,6 +8,7 @@ from itertools import pairwise
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.sdp import Direction
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.media_promises import spans_of
 from sip_ci_server.engine.media_sessions import MediaSession
@@ -145,21 +146,20 @@ def media_one_way(session: MediaSession, model: Model) -> Iterator[Outcome]:
         else "?"
     )
     count = min(to_caller, to_callee)
+    sent = plural(count, "packet goes", "packets go")
     yield Found(
         (
             Proof(
                 f"audio to the {mute} flows",
-                text=f"{stream.codec} {stream.source} -> {stream.destination}: {stream.packets} packets",
+                text=f"{stream.codec} {stream.source} -> {stream.destination}: {plural(stream.packets, 'packet')}",
                 frame=int(stream.rows.frame[0]),
                 time=stream.starts,
             ),
-            at(session.leg.answer, f"the call is answered; to the {deaf} at {target} go {count} packets"),
+            at(session.leg.answer, f"the call is answered; {sent} to the {deaf} at {target}"),
         ),
-        f"In {span[1] - span[0]:.1f} s of call, {max(to_caller, to_callee)} RTP packets went to the {mute} and"
-        f" {count} to the"
-        f" {deaf} at {target}, though both sides agreed to send and receive. The {mute}'s packets were never sent,"
-        f" or were"
-        " lost before the point of capture.",
+        f"In {span[1] - span[0]:.1f} s of call, {max(to_caller, to_callee)} RTP packets went to the {mute} and {count}"
+        f" to the {deaf} at {target}, though both sides agreed to send and receive. The {mute}'s packets were never"
+        " sent, or were lost before the point of capture.",
         {"deaf": deaf},
         key=(deaf,),
         calls=(session.leg.call_id,),
@@ -284,9 +284,8 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
             ),
         ),
         f"Of {loss.expected} {stream.codec} packets from {stream.source} to {stream.destination}, {loss.lost}"
-        f" ({loss.percent:.1f} %) never passed the point of capture; the longest run is {loss.longest_run} packets,"
-        f" the burst"
-        f" ratio {loss.burst_ratio:.1f}.{quality}{remark}",
+        f" ({loss.percent:.1f} %) never passed the point of capture; the longest run is"
+        f" {plural(loss.longest_run, 'packet')}, the burst ratio {loss.burst_ratio:.1f}.{quality}{remark}",
         {"percent": f"{loss.percent:.1f}", "codec": stream.codec, "destination": side},
         key=(stream.codec, side),
         calls=(owner.call_id,) if owner is not None else (),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, check
 from sip_ci_server.engine.checks.stream_evidence import LONG, shown
 from sip_ci_server.engine.media_promises import spans_of
@@ -149,8 +150,8 @@ def media_after_bye(session: MediaSession, model: Model) -> Iterator[Outcome]:
                     at(bye.request, "the BYE"),
                     shown(stream, "the last packet", frame=int(rows.frame[-1]), time=stream.ends),
                 ),
-                f"{count} packets from {stream.source} to {stream.destination} came more than {AFTER_BYE:g} s after the"
-                f" BYE, the last after {stream.ends - ended:.1f} s.",
+                f"{plural(count, 'packet')} from {stream.source} to {stream.destination} came more than {AFTER_BYE:g}"
+                f" s after the BYE, the last after {stream.ends - ended:.1f} s.",
                 {"hearer": hearer, "seconds": f"{stream.ends - ended:.0f}"},
                 key=(hearer,),
                 calls=(session.leg.call_id,),

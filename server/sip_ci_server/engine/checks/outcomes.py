@@ -64,8 +64,8 @@ def fork_multiple_2xx(transaction: Transaction, model: Model) -> Iterator[Outcom
     tags = ", ".join(f"`{leg.callee_tag}`" for leg in legs[:5])
     yield Found(
         (at(transaction.request, "the INVITE"), *(at(answer, "an answer to it") for answer in answers[:4])),
-        f"The INVITE was answered by {len(legs)} phones, To tags {tags}."
-        f" {len(open_legs)} of these dialogs were not ended by BYE, and {len(silent)} got no ACK.",
+        f"The INVITE was answered by {len(legs)} phones, To tags {tags}. No BYE ended {len(open_legs) or 'none'} of"
+        f" these dialogs, and {len(silent) or 'none'} got no ACK.",
         {"count": str(len(legs))},
         key=("no ACK" if silent else "no BYE",),
         calls=(transaction.call_id,),

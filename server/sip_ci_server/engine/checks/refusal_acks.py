@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
+from sip_ci.wording import times
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.message_faults import ROUND_TRIP
 from sip_ci_server.engine.model import Model
@@ -106,7 +107,7 @@ def ack_differs_from_invite(transaction: Transaction, model: Model) -> Iterator[
             ),
             f"{name_of(final)} refused INVITE with {phrase_of(final)}. The ACK differs from the INVITE in"
             f" {'; '.join(different.values())}, so it matches no transaction, and the refusal was sent"
-            f" {len(sends)} times.",
+            f" {times(len(sends))}.",
             {"status": phrase_of(final), "fields": ", ".join(words.partition(" (")[0] for words in different.values())},
             key=tuple(sorted(words.partition(" (")[0] for words in different.values())),
             calls=(transaction.call_id,),

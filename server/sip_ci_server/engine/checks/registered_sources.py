@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.observation import Transport
+from sip_ci.wording import times
 from sip_ci_server.engine.addresses import Scope, same_address, scope_of
 from sip_ci_server.engine.checks.registration_traffic import LostCalls
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, at_header, check
@@ -111,7 +112,7 @@ def reg_expiry_spiral(registration: Registration, model: Model) -> Iterator[Outc
             at(chain[-1].request, f"asks for {requested_expires(chain[-1].request)} s by now"),
             *([at(last.final, "too short now")] if refused and last.final is not None else []),
         ),
-        f"The registrar granted {registration.address_of_record} less than it asked for {steps} times in a row, and"
+        f"The registrar granted {registration.address_of_record} less than it asked for {times(steps)} in a row, and"
         f" each time the client asked for what it got: from {requested_expires(chain[0].request)} s down to"
         f" {requested_expires(last.request)} s." + (" That was refused with 423." if refused else ""),
         {"user": registration.address_of_record},

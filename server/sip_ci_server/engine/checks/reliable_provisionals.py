@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
+from sip_ci.wording import more_times, times
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.observability import T1
@@ -55,7 +56,7 @@ def prack_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
                 at_header(transaction.request, "supported", "the INVITE that asked for it"),
             ),
             f"{name_of(item.response)} sent {phrase_of(item.response)} reliably (RSeq {item.rseq})"
-            f" {len(item.sends)} times in {seconds_between(item.response, item.sends[-1]) or 0.0:.1f} s, and no PRACK"
+            f" {times(len(item.sends))} in {seconds_between(item.response, item.sends[-1]) or 0.0:.1f} s, and no PRACK"
             f" with `RAck: {item.rseq} {transaction.request.cseq.number} INVITE` is in the trace."
             + (" The call was answered all the same." if answered else ""),
             {"status": phrase_of(item.response)},
@@ -97,7 +98,7 @@ def reliable_1xx_after_prack(transaction: Transaction, model: Model) -> Iterator
                 at(after[0], "the same response, sent again"),
             ),
             f"{name_of(accepted)} accepted the PRACK for its {phrase_of(item.response)} (RSeq {item.rseq}) with"
-            f" {phrase_of(accepted)}, and sent that response {len(after)} more times.",
+            f" {phrase_of(accepted)}, and sent that response {more_times(len(after))}.",
             {"status": phrase_of(item.response)},
             key=(str(item.response.status),),
             calls=(transaction.call_id,),

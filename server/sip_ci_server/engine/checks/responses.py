@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
+from sip_ci.wording import times
 from sip_ci_server.engine.checks.icmp_evidence import meaning_of, proof_of
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, check
 from sip_ci_server.engine.model import Model
@@ -78,7 +79,7 @@ def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     span = last - transaction.time
     final = (sends >= 3 and window >= SILENCE) or window >= TIMER_B
     given_up = " until its timer ran out (64*T1 = 32 s)" if span >= TIMER_B - 1 else ""
-    times = f"{sends} times in {span:.1f} s{given_up}" if sends > 1 else "once"
+    sent = f"{times(sends)} in {span:.1f} s{given_up}" if sends > 1 else "once"
     severity = _severity(transaction.method, final)
     if window < SILENCE and sends >= 4 and severity is Severity.MEDIUM and transaction.method == "INVITE":
         severity = Severity.HIGH
@@ -87,8 +88,8 @@ def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
             at(transaction.request, "the request, sent first"),
             *([at(transaction.requests[-1], "the last retransmission")] if sends > 1 else []),
         ),
-        f"{transaction.method} to {_target(transaction)} was sent {times}, and no response of any kind came back"
-        f" in the {window:.1f} s that the trace goes on.",
+        f"{transaction.method} to {_target(transaction)} was sent {sent}, and no response of any kind came back in the"
+        f" {window:.1f} s that the trace goes on.",
         {"method": transaction.method},
         key=(transaction.method,),
         calls=(transaction.call_id,),
@@ -167,7 +168,7 @@ def txn_icmp_unreachable(model: Model, _: Model) -> Iterator[Outcome]:
 
 @check(
     "txn-invite-retransmitted",
-    title="INVITE had to be sent {sends} times before the first response",
+    title="INVITE had to be sent {sends} before the first response",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
     rfc="RFC 3261 §17.1.1.2",
@@ -200,8 +201,8 @@ def txn_invite_retransmitted(transaction: Transaction, model: Model) -> Iterator
     big = f" At {size} bytes it may have been fragmented." if size > 1300 else ""
     yield Found(
         (at(early[0], "the first send"), at(early[-1], "the last send before a response")),
-        f"INVITE to {_target(transaction)} was sent {len(early)} times before the first response; {pattern}.{big}",
-        {"sends": str(len(early)) if len(early) < 3 else "several"},
+        f"INVITE to {_target(transaction)} was sent {times(len(early))} before the first response; {pattern}.{big}",
+        {"sends": "twice" if len(early) < 3 else "several times"},
         key=("twice" if len(early) < 3 else "several",),
         calls=(transaction.call_id,),
         severity=Severity.LOW if len(early) < 3 or (first is None and model.answered_elsewhere(transaction)) else None,

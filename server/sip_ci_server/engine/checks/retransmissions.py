@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
+from sip_ci.wording import more_times, times
 from sip_ci_server.engine.attempts import is_challenge
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
@@ -246,9 +247,9 @@ def txn_response_ignored(transaction: Transaction, model: Model) -> Iterator[Out
             at_header(final, "via", "the final response"),
             at(late[-1], "the client still asks"),
         ),
-        f"{name_of(final)} answered {transaction.method} {phrase_of(final)} ({again} times), sent to"
+        f"{name_of(final)} answered {transaction.method} {phrase_of(final)} ({times(again)}), sent to"
         f" {final.observation.destination or 'the client'}. The client {transaction.source or ''} went on to send the"
-        f" request {len(late)} more times over {seconds_between(final, late[-1]) or 0.0:.1f} s: the response does not"
+        f" request {more_times(len(late))} over {seconds_between(final, late[-1]) or 0.0:.1f} s: the response does not"
         f" reach it, or it does not recognise it.".replace("  ", " "),
         {"method": transaction.method, "status": phrase_of(final)},
         key=(transaction.method, str(final.status)),

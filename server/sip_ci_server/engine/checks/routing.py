@@ -10,6 +10,7 @@ from sip_ci.trace.headers import NameAddr
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint, Fidelity, Transport
 from sip_ci.trace.trace import TraceOrigin
+from sip_ci.wording import plural, times
 from sip_ci_server.engine.checks.journey_evidence import changed_before
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.checks.responses import SILENCE
@@ -135,14 +136,15 @@ def loop_482(model: Model, _: Model) -> Iterator[Outcome]:
             yield Found(
                 (
                     at_header(
-                        first.request, "via", f"the request reaches {first.destination} with {hops[0]} Via entries"
+                        first.request,
+                        "via",
+                        f"the request reaches {first.destination} with {plural(hops[0], 'Via entry', 'Via entries')}",
                     ),
                     at_header(last.request, "via", f"the same request reaches it again with {hops[-1]}"),
                 ),
-                f"{first.method} to {first.request.request_uri.text} reached {first.destination} {len(visited)}"
-                f" times, the last"
-                f" time with {hops[-1]} Via entries: it is sent round in a circle.",
-                {"how": f"{len(visited)} times through the same element"},
+                f"{first.method} to {first.request.request_uri.text} reached {first.destination}"
+                f" {times(len(visited))}, the last time with {hops[-1]} Via entries: it is sent round in a circle.",
+                {"how": f"{times(len(visited))} through the same element"},
                 key=("via", first.method),
                 calls=(first.call_id,),
             )
@@ -171,15 +173,14 @@ def too_many_hops_483(transaction: Transaction, model: Model) -> Iterator[Outcom
             at_header(
                 request,
                 "max-forwards",
-                f"the request arrives with Max-Forwards {hops} and {len(request.via)} Via entries",
+                f"the request arrives with Max-Forwards {hops} and"
+                f" {plural(len(request.via), 'Via entry', 'Via entries')}",
             ),
             at(final, "and is refused"),
         ),
         f"{transaction.method} to {request.request_uri.text} was answered 483 {final.reason} by"
-        f" {transaction.destination}"
-        f" (Max-Forwards {hops}, {len(request.via)} Via entries at this hop). Either it is sent round in a circle,"
-        f" or it"
-        " started with too small a value.",
+        f" {transaction.destination} (Max-Forwards {hops}, {plural(len(request.via), 'Via entry', 'Via entries')} at"
+        " this hop). Either it is sent round in a circle, or it started with too small a value.",
         key=(transaction.method,),
         calls=(transaction.call_id,),
         severity=Severity.INFO if transaction.method == "OPTIONS" else None,

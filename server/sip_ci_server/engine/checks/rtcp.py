@@ -7,6 +7,7 @@ from statistics import median
 from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.checks.stream_evidence import LONG, calls_of, hearer_of, is_audio, shown
 from sip_ci_server.engine.model import Model
@@ -125,11 +126,12 @@ def rtcp_far_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
         yield Found(
             (
                 _proof(worst, f"{100 * report.fraction_lost:.0f} % lost since the report before"),
-                shown(stream, f"{stream.loss.lost} packets are missing here"),
+                shown(stream, f"{plural(stream.loss.lost, 'packet is', 'packets are')} missing here"),
             ),
-            f"{reception.reporter} reported {100 * report.fraction_lost:.1f} % loss of the stream from {stream.source},"
-            f" and at least {100 * FAR_LOSS:g} % in {len(lossy)} of {len(reception.reports)} reports; at the point of"
-            f" capture {stream.loss.percent:.1f} % is missing.",
+            f"{reception.reporter} reported {100 * report.fraction_lost:.1f} % loss of the stream from"
+            f" {stream.source}, and at least {100 * FAR_LOSS:g} % in {len(lossy)} of"
+            f" {plural(len(reception.reports), 'report')}; at the point of capture {stream.loss.percent:.1f} % is"
+            " missing.",
             {"hearer": hearer.capitalize(), "percent": f"{100 * report.fraction_lost:.0f}"},
             key=(hearer,),
             calls=calls_of(stream, model),

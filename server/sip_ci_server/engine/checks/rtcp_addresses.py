@@ -9,6 +9,7 @@ from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.session_description import MediaDescription
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, Proof, at_sdp, check
 from sip_ci_server.engine.checks.rtcp import compounds_of
 from sip_ci_server.engine.checks.stream_evidence import calls_of, hearer_of, is_audio, shown
@@ -111,8 +112,8 @@ def _to_nobody(
         proofs.append(at_sdp(named[0], named[1].line, f"reports belong to port {named[1].rtcp_port}"))
     return Found(
         tuple(proofs),
-        f"{len(lost)} reports of the stream from {stream.source} go to {to}, which no description of the call names,"
-        " and nothing comes from there.",
+        f"{plural(len(lost), 'report')} of the stream from {stream.source} went to {to}, which no description of the"
+        " call names, and nothing comes from there.",
         {"hearer": hearer, "port": str(to.port)},
         key=(hearer,),
         calls=(session.leg.call_id,),

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.observation import Endpoint
+from sip_ci.wording import plural, times
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, check
 from sip_ci_server.engine.checks.stream_evidence import LONG, goes_to_caller, hearer_of, is_audio, shown
 from sip_ci_server.engine.media_promises import is_promised
@@ -41,7 +42,7 @@ def _overlap(first: Stream, second: Stream) -> float:
 
 @check(
     "rtp-ssrc-change",
-    title="The SSRC of the audio to {hearer} changed {count} times within one agreement",
+    title="The SSRC of the audio to {hearer} changed {times} within one agreement",
     severity=Severity.LOW,
     category=Category.MEDIA,
     rfc="RFC 3550 §8.2",
@@ -75,11 +76,12 @@ def rtp_ssrc_change(session: MediaSession, model: Model) -> Iterator[Outcome]:
         if not changes:
             continue
         before, after = changes[0]
+        more = f" There are {len(changes)} such changes." if len(changes) > 1 else ""
         yield Found(
             (shown(before, "before"), shown(after, "after")),
             f"From {after.source} to {after.destination} SSRC 0x{before.ssrc:08x} was followed by 0x{after.ssrc:08x}"
-            f" after {after.starts - before.ends:.2f} s, without an offer in between; {len(changes)} such changes.",
-            {"hearer": hearer, "count": str(len(changes))},
+            f" after {after.starts - before.ends:.2f} s, without an offer in between.{more}",
+            {"hearer": hearer, "times": times(len(changes))},
             key=(hearer,),
             calls=(session.leg.call_id,),
         )
@@ -202,8 +204,8 @@ def rtp_port_undeclared(stream: Stream, model: Model) -> Iterator[Outcome]:
     ports = sorted(end.port for end in _advertised(owners[0], model)[1] if end.host == stream.destination.host)
     yield Found(
         (shown(stream, f"to port {stream.destination.port}"),),
-        f"{stream.packets} packets from {stream.source} go to {stream.destination}; the descriptions of the call name"
-        f" {', '.join(map(str, ports))} at that host, and nothing comes from the port that is used.",
+        f"{plural(stream.packets, 'packet')} from {stream.source} went to {stream.destination}; the descriptions of"
+        f" the call name {', '.join(map(str, ports))} at that host, and nothing came from the port that was used.",
         {"hearer": hearer, "port": str(stream.destination.port)},
         key=(hearer,),
         calls=(owners[0].leg.call_id,),

@@ -10,6 +10,7 @@ import numpy as np
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.digits import parse_digits
 from sip_ci.trace.sdp import MediaDescription
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at_sdp, check
 from sip_ci_server.engine.checks.stream_evidence import LONG, calls_of, goes_to_caller, hearer_of, is_audio, shown
 from sip_ci_server.engine.media_sessions import MediaSession
@@ -158,9 +159,12 @@ def rtp_codec_mismatch(stream: Stream, model: Model) -> Iterator[Outcome]:
     line = next(media.line for media in last.answer.media if media.media == "audio")
     hearer = hearer_of(stream, model)
     yield Found(
-        (at_sdp(last.answer_message, line, "what the answer allows"), shown(stream, f"{count} packets of {encoding}")),
-        f"{count} packets from {stream.source} to {stream.destination} carry {encoding} after the answer, which allows"
-        f" {', '.join(sorted(f'{name}/{rate}' for name, rate, _ in allowed))}.",
+        (
+            at_sdp(last.answer_message, line, "what the answer allows"),
+            shown(stream, f"{plural(count, 'packet')} of {encoding}"),
+        ),
+        f"{plural(count, 'packet')} of {encoding} went from {stream.source} to {stream.destination} after the answer,"
+        f" which allows {', '.join(sorted(f'{name}/{rate}' for name, rate, _ in allowed))}.",
         {"hearer": hearer.capitalize(), "codec": encoding.name},
         key=(encoding.name.upper(), hearer),
         calls=calls_of(stream, model),
@@ -191,8 +195,8 @@ def rtp_cn_not_negotiated(stream: Stream, model: Model) -> Iterator[Outcome]:
         hearer = hearer_of(stream, model)
         yield Found(
             (shown(stream, "the first comfort noise", frame=int(rows.frame[place])),),
-            f"{count} packets from {stream.source} to {stream.destination} have payload type {number}, comfort noise,"
-            f" and no description of the call lists it.",
+            f"{plural(count, 'packet')} of payload type {number}, comfort noise, went from {stream.source} to"
+            f" {stream.destination}, and no description of the call lists it.",
             {"hearer": hearer.capitalize()},
             key=(str(number), hearer),
             calls=calls_of(stream, model),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Needs, Outcome, check
 from sip_ci_server.engine.checks.stream_evidence import (
     LONG,
@@ -92,16 +93,21 @@ def rtp_gap(stream: Stream, model: Model) -> Iterator[Outcome]:
     if not pauses:
         return
     worst = max(pauses, key=lambda item: item.seconds)
-    what = f"{worst.lost} packets are missing" if worst.lost else "the packets then came all at once"
+    what = (
+        f"{plural(worst.lost, 'packet is', 'packets are')} missing"
+        if worst.lost
+        else "the packets then came all at once"
+    )
     severity = Severity.HIGH if worst.seconds >= 2.0 else Severity.MEDIUM
     if not worst.lost:
         # A sender that was stalled for a moment, as load generators are, cannot be told from a path that was.
         severity = at_most(severity, Severity.LOW if worst.seconds < 1.0 else Severity.MEDIUM)
+    more = f" There are {len(pauses)} such pauses." if len(pauses) > 1 else ""
     found = told(
         stream, model,
         shown(stream, f"the first packet after {worst.seconds:.2f} s", frame=worst.frame, time=worst.end),
         f"For {worst.seconds:.2f} s no packet of the {stream.codec} stream from {stream.source} to"
-        f" {stream.destination} came; {what}. There are {len(pauses)} such pauses.",
+        f" {stream.destination} came; {what}.{more}",
         seconds=f"{worst.seconds:.1f}",
     )  # fmt: skip
     yield doubted(found, stream, model, severity, Confidence.CERTAIN if worst.lost else Confidence.POSSIBLE)
@@ -133,8 +139,8 @@ def rtp_burst_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
     found = told(
         stream, model, shown(stream, "the packet after the longest run", frame=int(rows.frame[place + 1]), time=end),
         f"Of {loss.expected} {stream.codec} packets from {stream.source} to {stream.destination}, {loss.lost} are"
-        f" missing in {len(loss.runs)} runs, the longest of {loss.longest_run} packets; the burst ratio is"
-        f" {loss.burst_ratio:.1f}.",
+        f" missing in {plural(len(loss.runs), 'run')}, the longest of {plural(loss.longest_run, 'packet')}; the burst"
+        f" ratio is {loss.burst_ratio:.1f}.",
         run=str(loss.longest_run),
     )  # fmt: skip
     yield doubted(found, stream, model, Severity.MEDIUM)
@@ -235,8 +241,8 @@ def rtp_timestamp_jump(stream: Stream, model: Model) -> Iterator[Outcome]:
     found = told(
         stream, model, shown(stream, "the packet after the jump", frame=worst.frame, time=worst.time),
         f"Between two packets {worst.packets} apart in sequence the timestamp of the {stream.codec} stream from"
-        f" {stream.source} to {stream.destination} moved by {worst.seconds:.1f} s, which the clock on the wall did not;"
-        f" there are {len(jumps)} such jumps.",
+        f" {stream.source} to {stream.destination} moved by {worst.seconds:.1f} s, which the clock on the wall did not."
+        + (f" There are {len(jumps)} such jumps." if len(jumps) > 1 else ""),
         seconds=f"{worst.seconds:.1f}",
     )  # fmt: skip
     severity = Severity.MEDIUM if len(jumps) > 2 else Severity.LOW

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.observation import Endpoint, Transport
 from sip_ci.trace.trace import TcpEvent, TcpEventKind
+from sip_ci.wording import times
 from sip_ci_server.engine.addresses import Scope, scope_of
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.checks.responses import SILENCE
@@ -54,7 +55,7 @@ def udp_too_large(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     elif unanswered and (fragments > 1 or size > UNFRAGMENTED) and len(transaction.requests) > 2:
         severity, remark = None, " It was never answered, though it was sent again and again."
     elif len(transaction.requests) > 1:
-        severity, remark = Severity.MEDIUM, f" It had to be sent {len(transaction.requests)} times."
+        severity, remark = Severity.MEDIUM, f" It had to be sent {times(len(transaction.requests))}."
     else:
         severity, remark = Severity.LOW, " It arrived this time."
     split = f" in {fragments} IP fragments" if fragments > 1 else ""
@@ -161,9 +162,8 @@ def tcp_connect_timeout(model: Model, _: Model) -> Iterator[Outcome]:
             continue
         yield Found(
             (_proof(attempt.syns[0], "the first SYN"), _proof(attempt.syns[-1], "the last SYN, still unanswered")),
-            f"{source} sent {len(attempt.syns)} SYNs to {target} in {span:.1f} s and got no answer at all: the host"
-            f" is down,"
-            " or a firewall drops them.",
+            f"{source} sent {len(attempt.syns)} SYNs to {target} in {span:.1f} s and got no answer at all: the host is"
+            " down, or a firewall drops them.",
             {"target": str(target)},
             key=("timeout",),
         )

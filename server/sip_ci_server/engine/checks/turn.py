@@ -9,6 +9,7 @@ from dataclasses import replace
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.stun import StunMethod
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.ice_exchanges import shown_stun
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, check
 from sip_ci_server.engine.model import Model
@@ -118,7 +119,7 @@ def turn_alloc_failed(model: Model, _: Model) -> Iterator[Outcome]:
         elsewhere = all((item.request.source.host, item.request.destination) in served for item in refused)
         found = _told(
             refused,
-            f"{server} answered {len(refused)} Allocate requests of {_clients(refused)} with {code}"
+            f"{server} answered {plural(len(refused), 'Allocate request')} of {_clients(refused)} with {code}"
             f" {refused[0].response.reason if refused[0].response else ''}".rstrip()
             + f" ({meaning}), and none with success.",
             {"code": str(code), "meaning": meaning}, (str(code),), "the request for a relay address",
@@ -201,8 +202,8 @@ def _permissions(exchanges: list[StunExchange], model: Model) -> Iterator[Found]
         private = code == 403 and all(item.request.peer and is_lab(item.request.peer.host) for item in items)
         found = _told(
             items,
-            f"{items[0].request.destination} answered {len(items)} {title} requests for {', '.join(peers[:3])} with"
-            f" {code} ({_MEANINGS.get(code, 'an error')}); nothing can be relayed to "
+            f"{items[0].request.destination} answered {plural(len(items), f'{title} request')} for"
+            f" {', '.join(peers[:3])} with {code} ({_MEANINGS.get(code, 'an error')}); nothing can be relayed to "
             + ("it." if len(peers) == 1 else "them."),
             {"method": title, "code": str(code)}, (title, str(code)), "the request for a permission",
         )  # fmt: skip

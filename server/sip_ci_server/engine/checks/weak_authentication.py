@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
+from sip_ci.wording import plural
 from sip_ci_server.engine.attempts import Attempt, challenges_of, credentials_of, is_challenge
 from sip_ci_server.engine.checks.digest import WEAK, header_of
 from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, at, at_header, check
@@ -78,7 +79,7 @@ def auth_md5_only(model: Model, _: Model) -> Iterator[Outcome]:
         and all(entry.get("algorithm").lower() in WEAK for entry in offered)
     ]
     yield from _of_all(
-        model, concerned, "MD5 is the only algorithm that is offered", "offer MD5 and no stronger digest algorithm."
+        model, concerned, "MD5 is the only algorithm that is offered", "offered MD5 and no stronger digest algorithm."
     )
 
 
@@ -96,7 +97,9 @@ def sec_digest_no_qop(model: Model, _: Model) -> Iterator[Outcome]:
         for item, final in _challenges(model)
         if any(entry.scheme == "digest" and not entry.get("qop") for entry in challenges_of(final))
     ]
-    yield from _of_all(model, concerned, "qop is missing", "have no `qop`, as in the digest of 1999.")
+    yield from _of_all(
+        model, concerned, "qop is missing", "came without `qop`, as in the first digest of 1997 (RFC 2069)."
+    )
 
 
 def _of_all(model: Model, concerned: list[tuple[Transaction, SipMessage]], why: str, words: str) -> Iterator[Outcome]:
@@ -107,7 +110,7 @@ def _of_all(model: Model, concerned: list[tuple[Transaction, SipMessage]], why: 
     leader = next((final for _, final in concerned if exposure_severity(final) is None), concerned[0][1])
     yield Found(
         (at_header(leader, header_of(leader), why),),
-        f"{len(concerned)} of {len(_challenges(model))} challenges {words}",
+        f"{len(concerned)} of {plural(len(_challenges(model)), 'challenge')} {words}",
         calls=tuple(dict.fromkeys(item.call_id for item, _ in concerned)),
         severity=exposure_severity(leader, Severity.INFO),
     )

@@ -213,7 +213,7 @@ def test_a_nonce_that_is_always_stale() -> None:
     tries = [((), 401, _challenge("n0"))]
     tries += [((_credentials(f"n{n}"),), 401, _challenge(f"n{n + 1}", more=STALE)) for n in range(3)]  # type: ignore[list-item]
 
-    assert "3 of the challenges say that the nonce is stale" in _registering(*tries).findings()["auth-loop"].detail
+    assert "3 of the challenges said that the nonce was stale" in _registering(*tries).findings()["auth-loop"].detail
 
 
 def test_wrong_credentials_again_and_again_are_wrong_credentials() -> None:

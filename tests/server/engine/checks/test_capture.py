@@ -99,21 +99,23 @@ def test_packets_cut_by_the_snap_length() -> None:
 def test_no_sip() -> None:
     assert "cap-no-sip" in notices(Ladder())
     found = notices(carry(Ladder(), stream(ALICE_MEDIA, BOB_MEDIA, 480)))["cap-no-sip"]
-    assert "1 RTP streams" in found.evidence[0].text
+    assert "1 RTP stream," in found.evidence[0].text
 
 
 def test_only_encrypted_sip() -> None:
     client, server = Endpoint(ALICE.host, 49_000), Endpoint(BOB.host, 5061)
     found = notices(Ladder().know(tls_connections=((client, server),)))
-    assert {"cap-no-sip", "cap-encrypted-only"} <= set(found)
+    assert "cap-no-sip" not in found, "one of both says it"
     assert str(server) in found["cap-encrypted-only"].evidence[0].text
     web = Endpoint(BOB.host, 443)
-    assert "cap-encrypted-only" not in notices(Ladder().know(tls_connections=((client, web),)))
+    elsewhere = notices(Ladder().know(tls_connections=((client, web),)))
+    assert "cap-encrypted-only" not in elsewhere
+    assert "cap-no-sip" in elsewhere
     assert "cap-encrypted-only" not in notices(healthy().know(tls_connections=((client, server),)))
 
 
 def test_the_clock_went_back() -> None:
-    assert "2" in notices(healthy().know(clock_steps=2))["cap-clock-step"].title
+    assert "twice" in notices(healthy().know(clock_steps=2))["cap-clock-step"].title
 
 
 def test_the_trace_begins_inside_a_call() -> None:

@@ -8,6 +8,7 @@ from tests.support.calls import ALICE, BOB, CAROL, PROXY, START, Ladder, assert_
 from sip_ci.findings import Severity
 from sip_ci.trace.observation import Clock, Endpoint, Transport
 from sip_ci.trace.trace import IcmpError, TraceOrigin
+from sip_ci.wording import times
 
 TIMER_A = (0.5, 1.5, 3.5, 7.5, 15.5, 31.5)
 """Seconds after the first send at which an INVITE is sent again (RFC 3261 §17.1.1.2)."""
@@ -218,7 +219,7 @@ def test_an_invite_sent_again_before_its_first_response(sends: int, severity: Se
     finding = _late(sends).findings()["txn-invite-retransmitted"]
 
     assert finding.severity is severity
-    assert f"{sends} times" in finding.detail
+    assert f"{times(sends)} before the first response" in finding.detail
     assert [proof.message for proof in finding.evidence] == [0, sends - 1]
 
 
