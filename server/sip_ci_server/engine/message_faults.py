@@ -223,7 +223,8 @@ def _accepted(message: SipMessage, owner: Transaction | None, model: Model) -> b
         return not wants_ack or bool(owner.acks) or not silent_after(message, model)
     final = owner.final
     if final is None:
-        unanswered = not owner.provisionals and model.seen.sees_reverse(message)
+        heard = model.seen.sees_reverse(message) or len(owner.requests) >= _CONVINCING_SENDS
+        unanswered = not owner.provisionals and heard
         return not (unanswered and silent_after(message, model))
     return final.status not in _MALFORMED
 
