@@ -56,8 +56,10 @@ class MessageFault:
     agent: str
     """The product that wrote the message, as its User-Agent or Server says; may be empty."""
     accepted: bool
-    """Whether the receiver took the message all the same."""
+    """Whether the receiver took the message all the same, or nothing shows that it did not."""
     severity: Severity | None = None
+    answered: bool = False
+    """Whether the trace shows that the receiver took it: by a response to it, or by silence after an ACK."""
 
 
 _CHECK_OF_RULE = {
@@ -120,10 +122,13 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
         if judged[kind] > limit:
             continue
         agent = agent_of(message)
+        owner = owners.get(id(message))
         if message.method == "ACK":
             accepted = not _is_ignored_ack(message, owner_of_ack.get(id(message)))
+            answered = id(message) in owner_of_ack
         else:
-            accepted = _accepted(message, owners.get(id(message)), model)
+            accepted = _accepted(message, owner, model)
+            answered = owner is not None and bool(owner.responses)
         if accepted and message.fidelity is not Fidelity.EXACT:
             continue
         for check, violation in _violations(message):
@@ -135,7 +140,7 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
             faults.setdefault(check, []).append(
                 MessageFault(
                     message, violation.offset, violation.explanation, violation.topic, agent,
-                    taken, violation.severity,
+                    taken, violation.severity, answered,
                 )
             )  # fmt: skip
     return faults

@@ -30,7 +30,8 @@ def report(check: str, model: Model) -> Iterator[Outcome]:
         if fault.severity is None and fault.accepted and check in _ALWAYS:
             severity = None
         sender = f"{fault.agent} at {name_of(message)}" if fault.agent else name_of(message)
-        taken = " The other side took it all the same." if fault.accepted and message.is_request else ""
+        understood = fault.accepted and fault.answered and message.is_request
+        taken = " The other side took it all the same." if understood else ""
         yield Found(
             (Proof(fault.explanation, message, fault.offset),),
             f"{sender} sent {message.summary}: {fault.explanation}. The line is `{line.replace('`', chr(39))}`.{taken}",

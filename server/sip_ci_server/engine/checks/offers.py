@@ -16,6 +16,10 @@ from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Round, is_reliable_provisional
 
 CODEC_REFUSALS = (406, 415, 488, 606)
+_LEGS = 32
+"""Legs of one Call-ID that are looked through for what another hop or message shows."""
+_FLOWING = 50
+"""RTP packets of a stream that show that media flows: one second."""
 
 
 def _speech(media: MediaDescription) -> dict[tuple[str, int], Encoding] | None:
@@ -266,8 +270,10 @@ def _difference(before: SessionDescription, after: SessionDescription) -> str:
     only=lambda item: item.answer is not None,
 )
 def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
-    """Offer and answer both name a packet time, and not the same (RFC 8866 §6.4)."""
-    del model
+    """Offer and answer both name a packet time, and not the same (RFC 8866 §6.4).
+
+    Each names what it wants to receive (RFC 3264 §5.1), so it is low where RTP flows both ways all the same.
+    """
     if item.answer is None or item.answer_message is None or _damaged(item.offer) or _damaged(item.answer):
         return
     for offered, answered in zip(item.offer.media, item.answer.media, strict=False):
@@ -289,7 +295,23 @@ def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
             {"offered": f"{offered.ptime:g}", "answered": f"{answered.ptime:g}"},
             key=(f"{offered.ptime:g}", f"{answered.ptime:g}"),
             calls=(item.leg.call_id,),
+            severity=Severity.LOW if _has_media_both_ways(item.leg, model) else None,
         )
+
+
+def _has_media_both_ways(leg: Leg, model: Model) -> bool:
+    """Whether RTP flows in both directions of a call, on this hop or on that of another leg of its session."""
+    sessions = (
+        model.session_of(other)
+        for call in (leg.call_id, *model.joined.before(leg.call_id), *model.joined.further_on(leg.call_id))
+        for other in model.dialogs.calls.get(call, [])[:_LEGS]
+    )
+    return any(
+        session is not None
+        and not session.ambiguous
+        and all(any(stream.packets >= _FLOWING for stream in way) for way in (session.to_caller, session.to_callee))
+        for session in sessions
+    )
 
 
 @check(

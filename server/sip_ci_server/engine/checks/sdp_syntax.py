@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
+from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.payload_types import Encoding
 from sip_ci.trace.sdp import MediaDescription, SdpLine, SessionDescription
@@ -20,6 +21,8 @@ _RTP_MEDIA = ("audio", "video", "text")
 """The media whose rtpmap lines are read."""
 _MANDATORY = {"v": Severity.HIGH, "o": Severity.HIGH, "s": Severity.MEDIUM, "t": Severity.MEDIUM}
 _ORIGIN_FIELDS = 6
+_LEGS = 32
+"""Legs of one Call-ID among which the offer of an answer is looked for."""
 
 
 def rtpmap_lines(media: MediaDescription) -> list[tuple[str, SdpLine, str]]:
@@ -43,9 +46,9 @@ def rtpmap_lines(media: MediaDescription) -> list[tuple[str, SdpLine, str]]:
 def sdp_dynamic_pt_without_rtpmap(item: Described, model: Model) -> Iterator[Outcome]:
     """An m-line lists a dynamic payload type that no rtpmap gives a meaning (RFC 8866 §6.6, RFC 3551 §3).
 
-    Medium where another payload type of the same medium can be understood.
+    Medium where another payload type of the same medium can be understood; low in an answer to an offer that gives the
+    type its meaning.
     """
-    del model
     for media in item.description.media:
         if not media.is_rtp or not media.port or media.media not in _RTP_MEDIA:
             continue
@@ -58,15 +61,27 @@ def sdp_dynamic_pt_without_rtpmap(item: Described, model: Model) -> Iterator[Out
             proofs = [at_sdp(item.message, media.line, f"payload type {format_} is listed here")]
             if broken is not None:
                 proofs.append(at_sdp(item.message, broken, "not <encoding>/<clock rate>"))
+            offered = _offered_meaning(item.message, media, int(format_), model)
             yield Found(
                 tuple(proofs),
                 f"The {item.message.summary} lists payload type {format_} for {media.media}, and "
-                + (f"its `a={broken.value}` cannot be read." if broken else "no a=rtpmap says what it means."),
+                + (f"its `a={broken.value}` cannot be read." if broken else "no a=rtpmap says what it means.")
+                + (f" In the offer it is {offered}." if offered else ""),
                 {"type": format_},
                 key=(media.media, format_),
                 calls=(item.message.call_id,),
-                severity=Severity.MEDIUM if media.speech_encodings else None,
+                severity=Severity.LOW if offered else Severity.MEDIUM if media.speech_encodings else None,
             )
+
+
+def _offered_meaning(answer: SipMessage, media: MediaDescription, number: int, model: Model) -> str:
+    """What the offer says of a payload type of its answer; empty where it says nothing, or no offer is known."""
+    for leg in model.dialogs.calls.get(answer.call_id, [])[:_LEGS]:
+        for item in model.rounds[leg.number]:
+            if item.answer_message is answer:
+                meanings = (one.encodings.get(number) for one in item.offer.media if one.media == media.media)
+                return next((str(meaning) for meaning in meanings if meaning is not None), "")
+    return ""
 
 
 @check(

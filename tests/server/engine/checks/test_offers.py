@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.support.calls import ALICE, BOB, PROXY, Call, Ladder, Sent, assert_healthy, sdp
+from tests.support.rtp import carry, stream
 
 from sip_ci.findings import Category, Severity
 from sip_ci.service.wire import WireFinding
@@ -318,6 +319,15 @@ def test_packet_times_differ() -> None:
 )
 def test_packet_times_that_do_not_differ(offered: str | None, answered: str | None) -> None:
     assert found(ptimes(offered, answered), "sdp-ptime-mismatch") is None
+
+
+@pytest.mark.parametrize(("back", "severity"), [(True, Severity.LOW), (False, Severity.MEDIUM)])
+def test_packet_times_that_differ_while_both_are_heard(back: bool, severity: Severity) -> None:
+    near, far = Endpoint(ALICE.host, 40_000), Endpoint(BOB.host, 42_000)
+    both = [stream(near, far, 300, ssrc=1), stream(far, near, 300, ssrc=2)]
+    finding = found(carry(ptimes("20", "30"), *(both if back else both[:1])), "sdp-ptime-mismatch")
+    assert finding is not None
+    assert finding.severity is severity
 
 
 @pytest.mark.parametrize("origin", [TraceOrigin.LOG, TraceOrigin.TEXT])

@@ -48,6 +48,18 @@ def test_a_dynamic_type_beside_others_is_less_bad() -> None:
     assert "101" in finding.title
 
 
+def test_an_answer_that_leaves_out_what_the_offer_says_of_a_type() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0, offer=audio("0 101", "a=rtpmap:101 telephone-event/8000"))
+    call.respond(invite, 200, 1.0, body=sdp(BOB, media="m=audio 42000 RTP/AVP 0 101"))
+    call.ack(invite, 1.03)
+    finding = found(ladder.end(20.0), "sdp-dynamic-pt-without-rtpmap")
+    assert finding is not None
+    assert finding.severity is Severity.LOW
+    assert "telephone-event/8000" in finding.detail
+
+
 def test_an_rtpmap_that_cannot_be_read_is_shown() -> None:
     finding = found(offered(audio("0 101", "a=rtpmap:101 telephone-event")), "sdp-dynamic-pt-without-rtpmap")
     assert finding is not None
