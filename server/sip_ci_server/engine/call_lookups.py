@@ -5,10 +5,15 @@ A Call-ID may hold thousands of requests: long calls, load tests that use one fo
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+
 from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.nodes import Node, Nodes
 from sip_ci_server.engine.transactions import Transaction, Transactions
+
+NEAR = 64
+"""Requests of one method before or after another that are looked at: a call has a few, and a Call-ID may have any."""
 
 
 class CallLookups:
@@ -29,11 +34,29 @@ class CallLookups:
             self._by_branch.setdefault(ack.top_via.branch, []).append(ack)
         self._last_failure: dict[tuple[str, str, Node, int | None], int] = {}
         self._first_arrival: dict[tuple[str, str, int | None, Node], int] = {}
+        self._by_method: dict[tuple[str, str], list[Transaction]] = {}
         for item in transactions:
+            self._by_method.setdefault((item.call_id, item.method), []).append(item)
             arrival = (item.call_id, item.method, item.request.cseq.number, item.destination_node)
             self._first_arrival.setdefault(arrival, item.number)
             if item.final is not None:
                 self._last_failure[(item.call_id, item.method, item.source_node, item.final.status)] = item.number
+
+    def requests(self, call_id: str, method: str) -> list[Transaction]:
+        """The transactions of a Call-ID with this method, in order."""
+        return self._by_method.get((call_id, method), [])
+
+    def before(self, transaction: Transaction, method: str) -> list[Transaction]:
+        """The last `NEAR` transactions with this method of the same Call-ID before another, in order."""
+        known = self.requests(transaction.call_id, method)
+        end = bisect_left(known, transaction.number, key=lambda item: item.number)
+        return known[max(0, end - NEAR) : end]
+
+    def after(self, transaction: Transaction, method: str) -> list[Transaction]:
+        """The first `NEAR` transactions with this method of the same Call-ID after another, in order."""
+        known = self.requests(transaction.call_id, method)
+        begin = bisect_right(known, transaction.number, key=lambda item: item.number)
+        return known[begin : begin + NEAR]
 
     def is_passed_on(self, leg: Leg) -> bool:
         """Whether the INVITE of a leg came to its sender over another hop of the trace."""

@@ -73,6 +73,7 @@ class Model:
     _pracks: dict[tuple[str, int | None], list[Transaction]] | None = None
     _by_branch: dict[str, list[Transaction]] | None = None
     _reliable: dict[int, list[ReliableProvisional]] | None = None
+    _reliable_by_rseq: dict[tuple[int, str, int], ReliableProvisional] = field(default_factory=dict)
     _by_place: dict[tuple[str, str], list[Transaction]] | None = None
     _round_trips: dict[tuple[str, str], float] | None = None
     _icmp_errors: dict[tuple[Endpoint, Endpoint], list[IcmpError]] | None = None
@@ -140,7 +141,13 @@ class Model:
         found = self._reliable.get(invite.number)
         if found is None:
             found = self._reliable[invite.number] = reliable_provisionals(invite, self._pracks_of(invite))
+            self._reliable_by_rseq.update({(invite.number, item.tag, item.rseq): item for item in found})
         return found
+
+    def reliable_provisional(self, invite: Transaction, tag: str, rseq: int) -> ReliableProvisional | None:
+        """The reliable provisional response of an INVITE with this To tag and response number."""
+        self.reliable_provisionals(invite)
+        return self._reliable_by_rseq.get((invite.number, tag, rseq))
 
     def acknowledged_rseqs(self, invite: Transaction) -> set[tuple[str, int | None]]:
         """The To tag and response number of every PRACK that names the CSeq number of an INVITE."""

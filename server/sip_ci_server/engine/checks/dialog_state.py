@@ -47,6 +47,7 @@ def dialog_tag_changed(model: Model, _: Model) -> Iterator[Outcome]:
     where the request was accepted all the same. An ACK has failed where the answer comes again and again.
     """
     tags_of_calls: dict[str, set[str]] = {}
+    numbers_of_calls: dict[str, set[int | None]] = {}
     transactions = {item.request.index: item for item in model.dialogs.orphans}
     strangers = [item.request for item in model.dialogs.orphans]
     # Responses whose request came before the capture gave their tags as well.
@@ -62,8 +63,9 @@ def dialog_tag_changed(model: Model, _: Model) -> Iterator[Outcome]:
             known = tags_of_calls[request.call_id] = {leg.caller_tag for leg in legs}
             known.update(response.to.tag for leg in legs for response in leg.invite.responses)
             known |= tags_of_strays.get(request.call_id, set())
+            numbers_of_calls[request.call_id] = {number for leg in legs for number in _invites_of(leg)}
         # The ACK of a refusal that came before the capture belongs to an INVITE that is not in it.
-        if request.method == "ACK" and not any(_has_invite(leg, request.cseq.number) for leg in legs):
+        if request.method == "ACK" and request.cseq.number not in numbers_of_calls[request.call_id]:
             continue
         tags = (request.from_.tag, request.to.tag)
         if sum(tag in known for tag in tags) != 1 or not any(leg.answer for leg in legs):
@@ -88,10 +90,10 @@ def dialog_tag_changed(model: Model, _: Model) -> Iterator[Outcome]:
         )
 
 
-def _has_invite(leg: Leg, number: int | None) -> bool:
-    return leg.invite.request.cseq.number == number or any(
-        item.method == "INVITE" and item.request.cseq.number == number for item in leg.transactions
-    )
+def _invites_of(leg: Leg) -> Iterator[int | None]:
+    """The CSeq numbers of the INVITEs of a leg."""
+    yield leg.invite.request.cseq.number
+    yield from (item.request.cseq.number for item in leg.transactions if item.method == "INVITE")
 
 
 def _awaits_ack(legs: list[Leg], ack: SipMessage) -> bool:

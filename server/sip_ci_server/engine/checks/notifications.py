@@ -57,8 +57,8 @@ def notify_481(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         return
     same = [
         item
-        for item in model.transactions_of(transaction.call_id)
-        if item.method == "NOTIFY" and item.request.from_.tag == transaction.request.from_.tag
+        for item in model.lookups.requests(transaction.call_id, "NOTIFY")
+        if item.request.from_.tag == transaction.request.from_.tag
         and item.source_node == transaction.source_node
     ]  # fmt: skip
     refused = [item for item in same if item.final is not None and item.final.status == 481]
@@ -167,8 +167,7 @@ def notify_body_mismatch(transaction: Transaction, model: Model) -> Iterator[Out
         return
     accepted = {
         value.partition(";")[0].strip().lower()
-        for item in model.transactions_of(transaction.call_id)
-        if item.method == "SUBSCRIBE"
+        for item in model.lookups.before(transaction, "SUBSCRIBE")
         for value in item.request.values("accept")
     }
     if kind in accepted or "*/*" in accepted or model.is_forwarded(transaction):

@@ -46,11 +46,9 @@ def _is_of(item: Transaction, notify: Transaction) -> bool:
 
 def _subscribes(notify: Transaction, model: Model) -> list[Transaction]:
     """The SUBSCRIBEs that came before a NOTIFY in its dialog."""
-    return [
-        item
-        for item in model.transactions_of(notify.call_id)
-        if item.method == "SUBSCRIBE" and item.number < notify.number and _is_of(item, notify)
-    ]
+    near = model.lookups.before(notify, "SUBSCRIBE")
+    first = model.lookups.requests(notify.call_id, "SUBSCRIBE")[:1] if near else []
+    return [item for item in dict.fromkeys((*first, *near)) if _is_of(item, notify)]
 
 
 @check(
@@ -71,7 +69,7 @@ def notify_event_mismatch(transaction: Transaction, model: Model) -> Iterator[Ou
     subscribes = _subscribes(transaction, model)
     if not event or not any(item.is_initial for item in subscribes) or model.is_forwarded(transaction):
         return
-    if event == "refer" and any(item.method == "REFER" for item in model.transactions_of(transaction.call_id)):
+    if event == "refer" and model.lookups.requests(transaction.call_id, "REFER"):
         return
     asked = {(event_of(item.request), id_of(item.request)) for item in subscribes}
     given = (event, id_of(request))
@@ -143,25 +141,26 @@ def _end_before(transaction: Transaction, model: Model) -> tuple[SipMessage, str
     A NOTIFY that says terminated and was answered, or a refusal that leaves no subscription. A SUBSCRIBE or REFER that
     was accepted since then may have opened another.
     """
-    ended: tuple[SipMessage, str] | None = None
     request = transaction.request
     tags = {request.from_.tag, request.to.tag}
-    for item in model.transactions_of(transaction.call_id):
-        if item.number >= transaction.number:
-            break
+    earlier = [
+        item for method in ("SUBSCRIBE", "NOTIFY", "REFER") for item in model.lookups.before(transaction, method)
+    ]
+    for item in sorted(earlier, key=lambda item: -item.number):
         other, final = item.request, item.final
-        if item.method not in ("SUBSCRIBE", "NOTIFY", "REFER") or not {other.from_.tag, other.to.tag} - {""} <= tags:
+        if not {other.from_.tag, other.to.tag} - {""} <= tags:
             continue
         if item.method == "REFER" or (item.method == "SUBSCRIBE" and item.success is not None):
-            ended = None if item.method == "REFER" or expires_of(other) != 0 else ended
+            if item.method == "REFER" or expires_of(other) != 0:
+                return None
             continue
         if final is None or item.is_initial or not _same_usage(other, request) or not _came_before(final, request):
             continue
         if item.method == "NOTIFY" and state_of(other) == "terminated":
-            ended = (other, "a NOTIFY had said terminated")
-        elif final.status in _FATAL:
-            ended = (final, f"{item.method} had been answered {phrase_of(final)}")
-    return ended
+            return other, "a NOTIFY had said terminated"
+        if final.status in _FATAL:
+            return final, f"{item.method} had been answered {phrase_of(final)}"
+    return None
 
 
 def _came_before(response: SipMessage, request: SipMessage) -> bool:

@@ -22,9 +22,8 @@ def _others(refer: Transaction, model: Model) -> list[Transaction]:
     request = refer.request
     return [
         item
-        for item in model.transactions_of(refer.call_id)
-        if is_refer(item)
-        and item.request.cseq.number != request.cseq.number
+        for item in (*model.lookups.before(refer, "REFER"), *model.lookups.after(refer, "REFER"))
+        if item.request.cseq.number != request.cseq.number
         and item.request.from_.tag == request.from_.tag
         and item.request.to.tag == request.to.tag
     ]

@@ -28,11 +28,7 @@ def is_refer(transaction: Transaction) -> bool:
 
 def notifies_of(refer: Transaction, model: Model) -> list[Transaction]:
     """The NOTIFY requests that report on a REFER, on any hop, in order."""
-    return [
-        item
-        for item in model.transactions_of(refer.call_id)
-        if item.method == "NOTIFY" and item.number > refer.number and _reports(item.request)
-    ]
+    return [item for item in model.lookups.after(refer, "NOTIFY") if _reports(item.request)]
 
 
 def _reports(notify: SipMessage) -> bool:
@@ -109,10 +105,8 @@ def refer_no_notify(transaction: Transaction, model: Model) -> Iterator[Outcome]
         yield NotCheckable("packets in the direction of the NOTIFY are not in the trace")
         return
     hung_up = any(
-        item.method == "BYE"
-        and item.number > transaction.number
-        and (seconds_between(success, item.request) or 0.0) < NOTIFIED_WITHIN
-        for item in model.transactions_of(transaction.call_id)
+        (seconds_between(success, item.request) or 0.0) < NOTIFIED_WITHIN
+        for item in model.lookups.after(transaction, "BYE")
     )
     yield Found(
         (at(transaction.request, "the transfer"), at(success, "accepted")),
@@ -147,7 +141,7 @@ def refer_no_final_notify(transaction: Transaction, model: Model) -> Iterator[Ou
     states = [reported_status(item.request) for item in notifies]
     if states[-1] is None or any(status is not None and status >= 200 for status in states):
         return
-    bye = next((one for one in model.transactions_of(transaction.call_id) if one.method == "BYE"), None)
+    bye = next(iter(model.lookups.requests(transaction.call_id, "BYE")), None)
     wait = REPORTED_WITHIN if bye is not None else RINGING
     last = notifies[-1].request
     ended = (last.header("subscription-state") or "").partition(";")[0].strip().lower() == "terminated"
@@ -178,7 +172,7 @@ def refer_target_failed(transaction: Transaction, model: Model) -> Iterator[Outc
     if status is None or status < 300 or status in (401, 407) or model.is_forwarded(transaction):
         return
     line = transaction.request.body.lstrip().split(b"\n", 1)[0].strip()[8:80].decode("latin-1")
-    refer = next((one for one in model.transactions_of(transaction.call_id) if is_refer(one)), None)
+    refer = next(iter(model.lookups.requests(transaction.call_id, "REFER")), None)
     target = (refer.request.header("refer-to") or "")[:100] if refer is not None else ""
     yield Found(
         (
@@ -232,9 +226,8 @@ def refer_orphan(transaction: Transaction, model: Model) -> Iterator[Outcome]:
 
     RFC 5589 §6 allows it to one who wants no part in the recovery; the transferee is left alone then.
     """
-    items = model.transactions_of(transaction.call_id)
     failed = next((one for one in notifies_of(transaction, model) if (reported_status(one.request) or 0) >= 300), None)
-    bye = next((one for one in items if one.method == "BYE" and one.number > transaction.number), None)
+    bye = next(iter(model.lookups.after(transaction, "BYE")), None)
     if failed is None or bye is None or bye.number > failed.number:
         return
     if bye.request.from_.tag != transaction.request.from_.tag or model.is_forwarded(transaction):
