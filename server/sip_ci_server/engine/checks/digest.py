@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
-from sip_ci.trace.uri import parse_uri
+from sip_ci.trace.uri import Uri, parse_uri
 from sip_ci.wording import times
 from sip_ci_server.engine.attempts import (
     Attempt,
@@ -27,6 +28,7 @@ STRONG = ("sha-256", "sha-256-sess", "sha-512-256", "sha-512-256-sess")
 WEAK = ("", "md5", "md5-sess")
 PATIENCE = 5.0
 """Seconds within which a client that can answers a challenge."""
+_TOLERANT: WeakKeyDictionary[Model, frozenset[str]] = WeakKeyDictionary()
 
 
 def header_of(message: SipMessage) -> str:
@@ -310,6 +312,26 @@ def auth_cseq_not_incremented(attempt: Attempt, model: Model) -> Iterator[Outcom
         return
 
 
+def _other_uris(request: SipMessage) -> list[Uri]:
+    """The URIs that digests of a request were made for, where they are not the Request-URI."""
+    target = request.request_uri
+    uris = [parse_uri(entry.get("uri")) for entry in digests_of(request)]
+    return [uri for uri in uris if uri.host and target.host and (uri.user, uri.host) != (target.user, target.host)]
+
+
+def _tolerant(model: Model) -> frozenset[str]:
+    """The servers that accepted credentials which were made for another URI."""
+    hosts = _TOLERANT.get(model)
+    if hosts is None:
+        hosts = _TOLERANT[model] = frozenset(
+            item.destination.host
+            for attempt in model.attempts
+            for item in attempt.transactions
+            if item.success is not None and item.destination is not None and _other_uris(item.request)
+        )
+    return hosts
+
+
 @check(
     "auth-uri-mismatch",
     title="The digest was made for {uri} and the request goes elsewhere",
@@ -319,16 +341,18 @@ def auth_cseq_not_incremented(attempt: Attempt, model: Model) -> Iterator[Outcom
     absent="the trace holds no request with credentials",
     only=lambda attempt: _is_answered(attempt),
 )
-def auth_uri_mismatch(attempt: Attempt, _: Model) -> Iterator[Outcome]:
-    """Refused credentials were made for another URI than the Request-URI (RFC 7616 §3.4.6), at the client's own hop."""
+def auth_uri_mismatch(attempt: Attempt, model: Model) -> Iterator[Outcome]:
+    """Refused credentials were made for another URI than the Request-URI (RFC 7616 §3.4.6), at the client's own hop.
+
+    Silent where the same server accepts such credentials elsewhere in the trace.
+    """
     for item in attempt.transactions:
         if len(item.request.via) > 1 or not was_refused(item):
             continue
         target = item.request.request_uri
-        for entry in digests_of(item.request):
-            uri = parse_uri(entry.get("uri"))
-            if not uri.host or not target.host or (uri.user, uri.host) == (target.user, target.host):
-                continue
+        for uri in _other_uris(item.request):
+            if item.destination is not None and item.destination.host in _tolerant(model):
+                return
             yield Found(
                 (
                     at(item.request, "the Request-URI"),

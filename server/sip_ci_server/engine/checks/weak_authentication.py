@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.wording import plural
+from sip_ci_server.engine.addresses import same_subnet
 from sip_ci_server.engine.attempts import Attempt, challenges_of, credentials_of, is_challenge
 from sip_ci_server.engine.checks.digest import WEAK, header_of
 from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, at, at_header, check
-from sip_ci_server.engine.exposure import exposure_severity, is_readable_on_the_way, lowest_of
+from sip_ci_server.engine.exposure import ends_of, exposure_severity, is_readable_on_the_way, lowest_of
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.registrations import requested_expires
 from sip_ci_server.engine.transactions import Transaction
@@ -174,8 +175,8 @@ def sec_digest_nonce_reuse(model: Model, _: Model) -> Iterator[Outcome]:
 def sec_open_registrar(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     """A REGISTER that binds a contact was accepted without credentials, and this user never sent any (RFC 3261 §10.3).
 
-    At most low inside a lab, medium in TLS, where the client's certificate may have told who it is; silent behind an
-    edge proxy, which may have asked.
+    At most low inside a lab, medium in TLS, where the client's certificate may have told who it is, and from a
+    neighbour of the registrar, whose network it may trust; silent behind an edge proxy, which may have asked.
     """
     transaction = attempt.last
     request, success = transaction.request, transaction.success
@@ -186,11 +187,14 @@ def sec_open_registrar(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     if any(credentials_of(item.request) or is_challenge(item.final) for item in known):
         return
     registrar = success.observation.source or request.request_uri.host
+    client, server = ends_of(request)
+    neighbours = client is not None and server is not None and same_subnet(client, server)
+    known_otherwise = neighbours or not is_readable_on_the_way(request)
     yield Found(
         (at(request, "the REGISTER, without Authorization"), at(success, "is accepted")),
         f"{user} registered {request.contacts[0].uri.text} at {registrar} without credentials, and no"
-        " challenge was sent.",
+        f" challenge was sent.{' Both are of one network, which may be trusted.' if neighbours else ''}",
         {"registrar": str(registrar)},
         calls=(attempt.call_id,),
-        severity=lowest_of(exposure_severity(request), None if is_readable_on_the_way(request) else Severity.MEDIUM),
+        severity=lowest_of(exposure_severity(request), Severity.MEDIUM if known_otherwise else None),
     )

@@ -253,6 +253,17 @@ def test_a_digest_for_another_uri(uri: str, status: int, found: bool) -> None:
     assert ("auth-uri-mismatch" in ladder.findings()) is found
 
 
+@pytest.mark.parametrize("same_server", [True, False])
+def test_a_server_that_does_not_compare_refused_for_another_reason(same_server: bool) -> None:
+    other = "sip:bob@192.0.2.99"
+    ladder = exchange(((), 401, (challenge(),)), ((credentials(uri=other),), 401, (challenge("n2"),)))
+    later = ladder.call(ALICE, BOB if same_server else PROXY)
+    request = later.request("REGISTER", 20.0, credentials("n3", uri=other), inside=False)
+    later.respond(request, 200, 20.1)
+
+    assert ("auth-uri-mismatch" in ladder.end(60.0).findings()) is not same_server
+
+
 # -- auth-algorithm-unsupported -------------------------------------------------------------------------------------
 
 SHA = ", algorithm=SHA-256"

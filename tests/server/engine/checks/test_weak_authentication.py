@@ -98,6 +98,7 @@ BOUND = (f"Contact: <sip:alice@{ALICE}>;expires=600",)
     [
         (PUBLIC, Transport.UDP, Severity.CRITICAL),
         (PUBLIC, Transport.TLS, Severity.MEDIUM),
+        ((ALICE, Endpoint("192.0.2.77", 5060)), Transport.UDP, Severity.MEDIUM),
         (LAB, Transport.UDP, Severity.LOW),
     ],
 )
