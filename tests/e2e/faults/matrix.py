@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.e2e.faults import (
     crossings,
     dialogs,
+    failover,
     framing,
     media_cases,
     offers,
@@ -28,5 +29,6 @@ CASES: tuple[Case, ...] = (
     *proxying.CASES,
     *transport.CASES,
     *framing.CASES,
+    *failover.CASES,
     *media_cases.CASES,
 )

@@ -178,10 +178,12 @@ def place(call: Call, folder: Path) -> tuple[Path, Path]:
         interface = "eth0" if call.recorded_at in folders else "any"
         with recorded(capture, where, interface, call.capture_filter):
             _run(call, hosts, folders)
+            written = folders[call.logged_by] / "messages.log"
+            written.replace(log)
             if call.then is not None:
                 _run(call.then, hosts, folders)
+                log.write_bytes(log.read_bytes() + written.read_bytes())
             time.sleep(call.linger)
-    (folders[call.logged_by] / "messages.log").replace(log)
     return capture, log
 
 

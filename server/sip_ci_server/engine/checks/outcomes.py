@@ -74,7 +74,7 @@ def fork_multiple_2xx(transaction: Transaction, model: Model) -> Iterator[Outcom
 
 @check(
     "redirect-to-itself",
-    title="{method} was redirected to the address that it was sent to",
+    title="{method} was redirected to {place}",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
     rfc="RFC 3261 §8.3",
@@ -82,21 +82,46 @@ def fork_multiple_2xx(transaction: Transaction, model: Model) -> Iterator[Outcom
     only=lambda transaction: transaction.final is not None and transaction.final.status in _MOVED,
 )
 def redirect_to_itself(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A 300, 301 or 302 names nothing but the Request-URI of the request as the place to try (RFC 3261 §8.3)."""
+    """A 300, 301 or 302 names nothing but the Request-URI of the request as the place to try (RFC 3261 §8.3), or one
+    that was redirected before (§8.1.3.4: no URI comes into the target set twice).
+    """
     final, request = transaction.final, transaction.request
     if final is None or not transaction.is_initial or model.relayed_from_further_on(transaction):
         return
-    targets = [contact.uri for contact in final.contacts]
-    if not targets or any(_place_of(target) != _place_of(request.request_uri) for target in targets):
-        return
+    places = [_place_of(contact.uri) for contact in final.contacts]
+    if places and all(target == _place_of(request.request_uri) for target in places):
+        earlier, place = None, "the address that it was sent to"
+        words = "a client that follows it comes back to the same place"
+    else:
+        earlier = _redirected_before(transaction, places, model)
+        if earlier is None:
+            return
+        place = "an address that had redirected it"
+        words = f"that place had answered {phrase_of(earlier)} before, so that the call goes in a circle"
     yield Found(
-        (at(request, "the request"), at_header(final, "contact", "the same address again")),
+        (
+            *([at(earlier, "the redirection of that address")] if earlier is not None else []),
+            at(request, "the request"),
+            at_header(final, "contact", "the same address again"),
+        ),
         f"{transaction.method} to {request.request_uri.text} was answered {phrase_of(final)} by {name_of(final)}, with"
-        f" `{targets[0].text}` as the place to try instead: a client that follows it comes back to the same place.",
-        {"method": transaction.method},
+        f" `{final.contacts[0].uri.text}` as the place to try instead: {words}.",
+        {"method": transaction.method, "place": place},
         key=(transaction.method, str(final.status)),
         calls=(transaction.call_id,),
     )
+
+
+def _redirected_before(transaction: Transaction, places: list[tuple[object, ...]], model: Model) -> SipMessage | None:
+    """What the first of these places answered when the caller had sent the same call there; None where one is new."""
+    tried: dict[tuple[object, ...], SipMessage] = {}
+    others = model.transactions_of(transaction.call_id)
+    end = bisect_right(others, transaction.number - 1, key=lambda other: other.number)
+    for other in others[max(0, end - COMPARED) : end]:
+        same = other.method == transaction.method and other.source_node == transaction.source_node
+        if same and other.is_initial and other.final is not None and other.final.status in _MOVED:
+            tried[_place_of(other.request.request_uri)] = other.final
+    return tried[places[0]] if places and all(place in tried for place in places) else None
 
 
 def _place_of(uri: Uri) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ import pytest
 from tests.support.calls import ALICE, BOB, CAROL, PROXY, START, Ladder, assert_healthy
 
 from sip_ci.findings import Severity
+from sip_ci.service.wire import WireFinding
 from sip_ci.trace.observation import Endpoint, Transport
 from sip_ci.trace.trace import TcpEvent, TcpEventKind, TraceOrigin
 
@@ -122,6 +123,31 @@ def test_a_redirection_to_the_same_address(contact: str, found: bool) -> None:
     if found:
         assert findings["redirect-to-itself"].severity is Severity.MEDIUM
         assert findings["redirect-to-itself"].evidence[1].text.startswith("Contact:")
+
+
+def _redirected(*steps: tuple[str, str]) -> dict[str, WireFinding]:
+    """A call that is redirected from one user to another, again and again."""
+    ladder = Ladder()
+    call = ladder.call()
+    for time, (user, other) in enumerate(steps):
+        call.uri = f"sip:{user}@example.com"
+        invite = call.invite(float(time))
+        call.respond(invite, 302, time + 0.1, f"Contact: <sip:{other}@example.com>")
+        call.ack(invite, time + 0.2)
+    return ladder.end(60.0).findings()
+
+
+def test_redirections_in_a_circle() -> None:
+    finding = _redirected(("bob", "carol"), ("carol", "bob"), ("bob", "carol"))["redirect-to-itself"]
+
+    assert finding.severity is Severity.MEDIUM
+    assert finding.occurrences == 1 or finding.calls_affected == 1
+    assert [proof.message for proof in finding.evidence[:3]] == [1, 3, 4]
+
+
+def test_redirections_one_after_another_are_no_circle() -> None:
+    found = _redirected(("bob", "carol"), ("carol", "dora"), ("dora", "erin"))
+    assert "redirect-to-itself" not in found
 
 
 @pytest.mark.parametrize(("waited", "found"), [(8.0, True), (0.1, False)])
