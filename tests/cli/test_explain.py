@@ -33,6 +33,9 @@ def text_of(*words: str) -> str:
         (["16"], "q850-16"),
         (["G.722"], "g722"),
         (["opus"], "opus"),
+        (["session", "timer"], "session-timer"),
+        (["rfc2833"], "dtmf"),
+        (["ptime"], "ptime"),
         (["no", "audio", "after", "a", "transfer"], "no-audio"),
     ],
 )
@@ -57,6 +60,21 @@ def test_a_code_in_a_sentence_is_explained_too() -> None:
 def test_without_a_word_the_topics_are_listed() -> None:
     listed = text_of()
     assert all(name in listed for name in ("one-way-audio", "q850-38", "tls-48", "mos"))
+
+
+@pytest.mark.parametrize("code", [100, 180, 183, 200, 302, 401, 407, 415, 422, 488, 491, 503, 606])
+def test_every_usual_response_is_explained(code: int) -> None:
+    topic = load_glossary()[str(code)]
+    assert topic.meaning
+    assert topic.change
+    assert topic.source
+
+
+def test_every_symptom_has_a_meaning_and_a_change() -> None:
+    for topic in load_glossary().values():
+        if topic.kind == "symptom":
+            assert topic.meaning, topic.name
+            assert topic.change, topic.name
 
 
 def test_what_is_not_known_gets_near_names() -> None:

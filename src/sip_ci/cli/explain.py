@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 _CODE = re.compile(r"(?<![0-9])[1-6][0-9]{2}(?![0-9])")
 
 
-def _listing(topics: Iterable[Topic]) -> str:
-    """The names of all topics, by what they are."""
+def _listing(topics: Iterable[Topic]) -> dict[str, str]:
+    """The names of all topics by what they are; numbers in their order."""
     kinds: dict[str, list[str]] = {}
     for topic in topics:
         kinds.setdefault(topic.kind, []).append(topic.name)
-    return "\n".join(f"- {kind}: {', '.join(sorted(names))}" for kind, names in kinds.items())
+    order = sorted(kinds, key=lambda kind: (any(name[-1].isdigit() for name in kinds[kind]), kind))
+    return {kind: ", ".join(sorted(kinds[kind], key=_in_order)) for kind in order}
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    number = re.search(r"[0-9]+$", name)
+    return (int(number[0]), name) if number and number.start() != 1 else (0, name)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +42,8 @@ def explain(*, words: tuple[str, ...]) -> None:
     from sip_ci.glossary import find_topics, load_glossary, near_topics
 
     if not words:
-        show_text(_listing(load_glossary().values()))
+        for kind, names in _listing(load_glossary().values()).items():
+            show_text(names, kind)
         return
     wanted = " ".join(words)
     catalogue = load_catalogue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -34,7 +35,7 @@ class TlsAlert(BaseModel):
 
 
 class Metric(BaseModel):
-    """An entry of `metrics.yml`."""
+    """An entry of `metrics.yml` or `terms.yml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,11 +47,33 @@ class Metric(BaseModel):
     source: str
 
 
+class OtherResponse(BaseModel):
+    """An entry of `other_responses.yml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    phrase: str
+    meaning: str
+    change: str
+    checks: tuple[str, ...] = ()
+    source: str
+
+
+class SymptomText(BaseModel):
+    """An entry of `symptom_texts.yml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    meaning: str
+    change: str
+
+
 def topics(checks: Iterable[str]) -> list[Topic]:
     """Every topic. `checks` are the ids of all checks, of which those are named that concern a topic."""
     known = sorted(checks)
     return [
-        *_responses(known), *_causes(known), *_alerts(known), *_metrics(known), *_codecs(known), *_symptoms(known),
+        *_responses(known), *_other_responses(known), *_causes(known), *_alerts(known), *_metrics(known),
+        *_codecs(known), *_terms(known), *_symptoms(known),
     ]  # fmt: skip
 
 
@@ -63,6 +86,25 @@ def _responses(known: list[str]) -> Iterator[Topic]:
             str(code), f"{code} {entry.phrase}", "SIP response", f"{entry.meaning.strip()} {entry.impact.strip()}",
             "\n".join(advice), (f"sip {code}", entry.phrase.lower()),
             tuple(name for name in dict.fromkeys(checks) if name in known), entry.source,
+        )  # fmt: skip
+
+
+def _other_responses(known: list[str]) -> Iterator[Topic]:
+    entries = TypeAdapter(dict[int, OtherResponse]).validate_python(load_yaml("other_responses.yml"))
+    for code, entry in entries.items():
+        kind = "SIP response" if code >= 200 else "provisional SIP response"
+        checks = _matching((f"*-{code}", *entry.checks), known)
+        yield Topic(
+            str(code), f"{code} {entry.phrase}", kind, entry.meaning, entry.change,
+            (f"sip {code}", f"{code} {entry.phrase.lower()}"), tuple(checks), entry.source,
+        )  # fmt: skip
+
+
+def _terms(known: list[str]) -> Iterator[Topic]:
+    for name, entry in TypeAdapter(dict[str, Metric]).validate_python(load_yaml("terms.yml")).items():
+        yield Topic(
+            name, entry.title, "term", entry.meaning, entry.change, entry.words,
+            tuple(_matching(entry.checks, known)), entry.source,
         )  # fmt: skip
 
 
@@ -107,27 +149,25 @@ def _codecs(known: list[str]) -> Iterator[Topic]:
 
 
 def _symptoms(known: list[str]) -> Iterator[Topic]:
+    texts = TypeAdapter(dict[str, SymptomText]).validate_python(load_yaml("symptom_texts.yml"))
     for name, entry in symptoms().items():
         checks = _matching(entry.decides, known)
         leading = [check for check in _matching(entry.explains, known) if check not in checks]
-        meaning = (
+        answer = (
             f"No trace can show it: {entry.never.strip()}."
             if entry.never
             else (
-                f"A symptom. `sip-ci analyze --issue {name}` answers whether the trace confirms it, refutes it or does"
-                " not show it, and puts what explains it first."
+                f"`sip-ci analyze --issue {name}` answers whether the trace confirms it, refutes it or does not show"
+                " it, and puts what explains it first."
             )
         )
+        text = texts[name]
         yield Topic(
-            name, name.replace("-", " ").capitalize(), "symptom", meaning, "", entry.words, (*checks, *leading), ""
-        )
+            name, name.replace("-", " ").capitalize(), "symptom", f"{text.meaning} {answer}", text.change, entry.words,
+            (*checks, *leading), "",
+        )  # fmt: skip
 
 
 def _matching(patterns: Iterable[str], known: list[str]) -> list[str]:
-    found = [
-        name
-        for pattern in patterns
-        for name in known
-        if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
-    ]
-    return list(dict.fromkeys(found))
+    """The checks that fit a pattern, each once, in the order of the patterns."""
+    return list(dict.fromkeys(name for pattern in patterns for name in known if fnmatchcase(name, pattern)))
