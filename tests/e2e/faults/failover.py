@@ -12,6 +12,8 @@ from sip_ci.findings import Severity
 _TO_THIRD = f'<nop><action><setdest host="{THIRD}" port="5060" protocol="udp" /></action></nop>'
 _DEAD = (("-s", CALLER, "-d", CALLEE),)
 """The callee's host is gone, and no router says so."""
+_PING = "Call-ID: ping///[call_id]"
+"""Another Call-ID than that of the call, and SIPp takes it for the same."""
 _BRANCH = "Via: SIP/2.0/[transport] [via];branch=z9hG4bK{}[call_number]x[pid]"
 _OVERLOADED = Call(
     Scenario("caller-503", send(invite()), expect(503), send(ack_refusal(), again=False)),
@@ -124,7 +126,7 @@ CASES = (
         Call(
             Scenario(
                 "caller-failover",
-                *_again_and_again(outside("OPTIONS", _BRANCH.format("o"), "Call-ID: ping///[call_id]"), 0.5, 1, 2, 4, 0.5),
+                *_again_and_again(outside("OPTIONS", _BRANCH.format("o"), _PING), 0.5, 1, 2, 4, 0.5),
                 *_again_and_again(invite(_BRANCH.format("i"), number=2), 0.5, 1, 2),
                 _TO_THIRD,
                 send(invite(number=2, uri=f"sip:bob@{THIRD}:5060")),

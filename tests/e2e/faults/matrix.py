@@ -7,6 +7,7 @@ from tests.e2e.faults import (
     dialogs,
     failover,
     framing,
+    in_dialog,
     media_cases,
     offers,
     proxying,
@@ -30,5 +31,6 @@ CASES: tuple[Case, ...] = (
     *transport.CASES,
     *framing.CASES,
     *failover.CASES,
+    *in_dialog.CASES,
     *media_cases.CASES,
 )

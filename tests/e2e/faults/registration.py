@@ -36,6 +36,16 @@ def _refusal(code: int, *lines: str) -> str:
 
 
 _ASKED = expect("REGISTER")
+_OTHER_REALM = (
+    'Authorization: Digest username="alice", realm="example.net", nonce="dd01", uri="sip:[domain]", qop=auth,'
+    ' nc=0000000[cseq], cnonce="7a", response="0123456789abcdef0123456789abcdef", algorithm=MD5'
+)
+_FROM_CROWD = (
+    "User-Agent: Desk phone",
+    "From: <sip:user[call_number]@[domain]>;tag=[call_number]c[pid]",
+    "To: <sip:user[call_number]@[domain]>",
+    "Contact: <sip:user[call_number]@[contact]>",
+)
 
 
 def _ask(*answers: str) -> tuple[str, ...]:
@@ -163,6 +173,43 @@ CASES = (
             caller_arguments=_CREDENTIALS,
         ),
         "auth-loop",
+    ),
+    broken(
+        "register-other-realm",
+        "The client answers a challenge of example.com with credentials for example.net, and gets 401 again",
+        Call(
+            Scenario(
+                "register-realm",
+                send(register(1)),
+                expect(401),
+                send(register(2, _OTHER_REALM)),
+                expect(401),
+                send(register(3, _OTHER_REALM)),
+                expect(401),
+            ),
+            _registrar("realm", *_ask(_challenge("dd01"), _challenge("dd01"), _challenge("dd01"))),
+        ),
+        "auth-realm-mismatch",
+    ),
+    broken(
+        "register-storm",
+        "Sixty phones register anew within a second, as after an outage; Kamailio accepts them all",
+        Call(
+            Scenario(
+                "register-crowd",
+                send(register(1, *_FROM_CROWD)),
+                expect(401, auth=True),
+                send(register(2, *_FROM_CROWD, _WITH_CREDENTIALS)),
+                expect(200),
+            ),
+            None,
+            proxy=("WITH_AUTH",),
+            caller_arguments=_CREDENTIALS,
+            calls=60,
+            rate=100,
+        ),
+        "reg-storm",
+        severity=Severity.MEDIUM,
     ),
     broken(
         "register-challenge-missing",
