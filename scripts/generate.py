@@ -18,12 +18,14 @@ from sip_ci.glossary import write_glossary  # noqa: E402
 from sip_ci.report.json_models import json_schema  # noqa: E402
 from sip_ci_server.engine.checks.registry import all_checks  # noqa: E402
 from sip_ci_server.engine.knowledge.conformance_page import conformance_page  # noqa: E402
+from sip_ci_server.engine.knowledge.glossary_page import glossary_page  # noqa: E402
 from sip_ci_server.engine.knowledge.pages import card, index, page  # noqa: E402
 from sip_ci_server.engine.knowledge.texts import text_of  # noqa: E402
 from sip_ci_server.engine.knowledge.topics import topics  # noqa: E402
 
 CATALOGUE = Path("src/sip_ci/catalogue.json")
 GLOSSARY = Path("src/sip_ci/glossary.json")
+GLOSSARY_PAGE = Path("docs/glossary.md")
 PAGES = Path("docs/checks")
 CONFORMANCE = Path("docs/conformance.md")
 SCHEMAS: dict[Path, Callable[[], dict[str, Any]]] = {
@@ -37,7 +39,9 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     """Every generated file, by its path below the root of the checkout, with the text that it should have."""
     checks = [(check, text_of(check.id)) for check in all_checks().values()]
     yield CATALOGUE, write_catalogue(card(check, text) for check, text in checks)
-    yield GLOSSARY, write_glossary(topics(check.id for check, _ in checks))
+    known = topics(check.id for check, _ in checks)
+    yield GLOSSARY, write_glossary(known)
+    yield GLOSSARY_PAGE, glossary_page(known)
     yield PAGES / "index.md", index(checks)
     for check, text in checks:
         yield PAGES / f"{check.id}.md", page(check, text)
