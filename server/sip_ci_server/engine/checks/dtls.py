@@ -11,12 +11,16 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.sdp import SdpLine
 from sip_ci.trace.tls import Certificate, DtlsHandshake, TlsOutcome
+from sip_ci.wording import times
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at_sdp, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.secure_connections import answers_visible
 
 _PATIENCE = 10.0
 """Seconds within which a handshake is over, its repetitions included."""
+
+_TRIES = 2
+"""ClientHellos of a client that waits for an answer."""
 
 _SAME_CALL = 30.0
 """Seconds within which ICE tries the addresses of one call."""
@@ -33,7 +37,7 @@ def _media_handshakes(model: Model) -> list[DtlsHandshake]:
 def _hello(item: DtlsHandshake) -> Proof:
     return Proof(
         "the handshake begins",
-        text=f"DTLS ClientHello {item.client} -> {item.server}, sent {item.client_hellos} times",
+        text=f"DTLS ClientHello {item.client} -> {item.server}, sent {times(item.client_hellos)}",
         frame=item.frame,
         time=item.time,
     )
@@ -76,6 +80,9 @@ def dtls_handshake_failed(model: Model, _: Model) -> Iterator[Outcome]:
         if not answers_visible(model, item.client, item.server):
             continue
         silent = item.outcome is TlsOutcome.UNANSWERED
+        if silent and item.client_hellos < _TRIES:
+            # A client whose ClientHello was lost sends it again after a second (RFC 9147 §5.8.2); this one let it be.
+            continue
         why = "no answer" if silent else "it is never over"
         yield Found(
             (_hello(item),),

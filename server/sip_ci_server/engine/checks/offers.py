@@ -201,9 +201,6 @@ def sdp_version_not_incremented(leg: Leg, model: Model) -> Iterator[Outcome]:
     """
     previous: dict[bool, tuple[SipMessage, SessionDescription]] = {}
     for item in model.rounds[leg.number]:
-        if item.rejected is not None:
-            # The refused description never took effect; what comes next modifies the one before (RFC 3264 §4).
-            continue
         sides = (
             (item.offer_message, item.offer, item.offered_by_caller, True),
             (item.answer_message, item.answer, not item.offered_by_caller, False),
@@ -212,7 +209,9 @@ def sdp_version_not_incremented(leg: Leg, model: Model) -> Iterator[Outcome]:
             if message is None or description is None:
                 continue
             last = previous.get(caller)
-            previous[caller] = (message, description)
+            if item.rejected is None:
+                # A refused description never took effect; what comes next modifies the one before (RFC 3264 §4).
+                previous[caller] = (message, description)
             if last is None or not is_offer or not _same_version(last[1], description):
                 continue
             changed = _difference(last[1], description)
@@ -268,6 +267,7 @@ def _difference(before: SessionDescription, after: SessionDescription) -> str:
     rfc="RFC 8866 §6.4",
     absent="the trace holds no SDP offer with an answer",
     only=lambda item: item.answer is not None,
+    each=True,
 )
 def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
     """Offer and answer both name a packet time, and not the same (RFC 8866 §6.4).

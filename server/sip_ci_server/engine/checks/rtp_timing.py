@@ -8,7 +8,7 @@ import numpy as np
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.wording import plural
-from sip_ci_server.engine.checks.registry import Needs, Outcome, check
+from sip_ci_server.engine.checks.registry import Needs, NotCheckable, Outcome, check
 from sip_ci_server.engine.checks.stream_evidence import (
     LONG,
     at_most,
@@ -59,6 +59,9 @@ def _agreed(stream: Stream, model: Model, start: float, end: float) -> bool:
 )
 def rtp_jitter(stream: Stream, model: Model) -> Iterator[Outcome]:
     """The running interarrival jitter (RFC 3550 appendix A.8) stays at 30 ms (medium) or 60 ms (high) for a second."""
+    if stream.clock_inferred:
+        yield NotCheckable("nothing says how fast the clock of the payload type runs")
+        return
     timing = timing_of(stream)
     high, low = timing.jittery
     if low < SUSTAINED:
@@ -208,7 +211,8 @@ def rtp_duplicate(stream: Stream, model: Model) -> Iterator[Outcome]:
 
 
 def _disordered(stream: Stream, model: Model, count: int, what: str) -> Iterator[Outcome]:
-    if stream.packets < LONG or count <= DISORDER * stream.packets or not is_audio(stream):
+    # A type that nothing explains may be another program's, which sends some packets twice or in its own order.
+    if stream.packets < LONG or count <= DISORDER * stream.packets or not is_audio(stream) or stream.clock_inferred:
         return
     yield told(
         stream, model, shown(stream, f"{count} packets {what}"),

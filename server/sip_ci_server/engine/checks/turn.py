@@ -177,7 +177,8 @@ def turn_refresh_missing(model: Model, _: Model) -> Iterator[Outcome]:
 def turn_permission_missing(model: Model, _: Model) -> Iterator[Outcome]:
     """CreatePermission or ChannelBind is refused, and none for the same peer succeeds (RFC 8656 §10.2, §12.2).
 
-    Low for 403 with a peer in a private network: servers refuse those on purpose, and ICE goes on with other pairs.
+    Only noted for 403 with a peer in a private network: servers refuse those on purpose, and ICE goes on with other
+    pairs.
     """
     paths = _by_path(model)
     if not paths:
@@ -207,4 +208,4 @@ def _permissions(exchanges: list[StunExchange], model: Model) -> Iterator[Found]
             + ("it." if len(peers) == 1 else "them."),
             {"method": title, "code": str(code)}, (title, str(code)), "the request for a permission",
         )  # fmt: skip
-        yield replace(found, severity=Severity.LOW if private else None)
+        yield replace(found, severity=Severity.INFO if private else None)

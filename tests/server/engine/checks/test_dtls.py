@@ -61,6 +61,8 @@ def test_a_handshake_that_is_never_over(outcome: TlsOutcome) -> None:
     stuck = handshake(outcome, client_hellos=5)
     assert "dtls-handshake-failed" in findings(stuck)
     assert findings(stuck, seconds=8.0) == {}, "the capture ended too early"
+    once = findings(replace(stuck, client_hellos=1))
+    assert bool(once) is (outcome is TlsOutcome.UNFINISHED), "a client that does not ask again wants no answer"
     assert findings(replace(stuck, server=Endpoint("198.51.100.77", 9))) == {}, "that direction is not captured"
     assert findings(replace(stuck, srtp_profiles=())) == {}, "DTLS of another program"
     other = handshake(client=Endpoint(ALICE.host, 40_002))

@@ -118,7 +118,7 @@ def test_an_allocation_that_is_refreshed_or_given_back() -> None:
     assert found(*allocated(1.0), *again) == {}
 
 
-@pytest.mark.parametrize(("peer", "severity"), [(PEER, Severity.MEDIUM), (PRIVATE, Severity.LOW)])
+@pytest.mark.parametrize(("peer", "severity"), [(PEER, Severity.MEDIUM), (PRIVATE, Severity.INFO)])
 def test_a_permission_that_is_refused(peer: Endpoint, severity: Severity) -> None:
     method = StunMethod.CREATE_PERMISSION
     request, again = (
