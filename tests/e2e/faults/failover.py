@@ -171,9 +171,9 @@ CASES = (
             timeout=40,
             talk=32,
             recorded_at=Side.PROXY,
+            logged_by=Side.PROXY,
         ),
         "txn-no-response",
-        log=("final-408",),
         severity=Severity.MEDIUM,
     ),
     healthy(
@@ -193,7 +193,6 @@ CASES = (
     healthy(
         "called-through-two-proxies-inside",
         "The same, recorded on all interfaces of the first one",
-        Call(proxy=(), second_proxy=True, recorded_at=Side.PROXY),
-        log=False,
+        Call(proxy=(), second_proxy=True, recorded_at=Side.PROXY, logged_by=Side.PROXY),
     ),
 )

@@ -103,8 +103,13 @@ CASES = (
     healthy(
         "proxy-over-ipv6-inside",
         "The same, recorded on all interfaces of the proxy",
-        Call(proxy=(), caller_address=CALLER_IPV6, callee_address=CALLEE_IPV6, recorded_at=Side.PROXY),
-        log=False,
+        Call(
+            proxy=(),
+            caller_address=CALLER_IPV6,
+            callee_address=CALLEE_IPV6,
+            recorded_at=Side.PROXY,
+            logged_by=Side.PROXY,
+        ),
     ),
     broken(
         "early-media-undescribed",

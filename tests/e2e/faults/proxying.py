@@ -66,6 +66,7 @@ _ANSWERING_PHONE = Scenario(
     ),
     RING,
     expect("CANCEL"),
+    send(response(200, contact=False), again=False),
     send(
         response(
             200,
@@ -74,9 +75,8 @@ _ANSWERING_PHONE = Scenario(
             "+Record-Route: [$route]",
             body=sdp("answer"),
         ).replace("[last_Via:]", "[$vias]"),
-        again=False,
     ),
-    pause(9),
+    expect("ACK"),
 )
 _FORKED = Scenario(
     "caller-forked",
@@ -109,8 +109,8 @@ _HEALTHY = (
             third=called("slow", answer=pause(0.5) + send(response(200, body=sdp("answer")))),
             proxy=("WITH_FORK",),
             recorded_at=Side.PROXY,
+            logged_by=Side.PROXY,
         ),
-        log=False,
     ),
     healthy(
         "busy-then-next",
@@ -130,9 +130,9 @@ _HEALTHY = (
             nat=CALLER,
             proxy=("WITH_NAT_FIX",),
             recorded_at=Side.PROXY,
+            logged_by=Side.PROXY,
             caller_keys={"via_parameters": ";rport", "offer_address": CALLER},
         ),
-        log=False,
     ),
     healthy(
         "redirected",
@@ -187,9 +187,8 @@ _BROKEN = (
     broken(
         "record-route-without-lr",
         "A proxy records itself without lr. Recorded at the proxy",
-        Call(proxy=("WITHOUT_LR",), timeout=6, recorded_at=Side.PROXY),
+        Call(proxy=("WITHOUT_LR",), timeout=6, recorded_at=Side.PROXY, logged_by=Side.PROXY),
         "record-route-no-lr",
-        log=("record-route-no-lr",),
         severity=Severity.LOW,
     ),
     broken(
@@ -202,7 +201,7 @@ _BROKEN = (
             talk=8,
             timeout=12,
             recorded_at=Side.CALLEE,
-            logged_by=Side.CALLEE,
+            logged_by=Side.PROXY,
         ),
         "record-route-not-copied",
     ),
@@ -223,6 +222,7 @@ _BROKEN = (
             ),
             "callee-no-ack",
             proxy=(),
+            logged_by=Side.PROXY,
             talk=9,
             timeout=12,
         ),
@@ -231,9 +231,8 @@ _BROKEN = (
     broken(
         "hops-not-counted",
         "A proxy passes requests on without counting Max-Forwards down. Recorded on all its interfaces",
-        Call(proxy=("WITHOUT_HOP_COUNT",), recorded_at=Side.PROXY),
+        Call(proxy=("WITHOUT_HOP_COUNT",), recorded_at=Side.PROXY, logged_by=Side.PROXY),
         "max-forwards-not-decremented",
-        log=(),
         severity=Severity.MEDIUM,
     ),
     broken(
@@ -254,6 +253,7 @@ _BROKEN = (
             called("first", answer=pause(0.3) + send(response(200, body=sdp("answer")))),
             third=_ANSWERING_PHONE,
             proxy=("WITH_FORK",),
+            logged_by=Side.PROXY,
             talk=8,
             timeout=12,
         ),
@@ -273,6 +273,7 @@ _BROKEN = (
             ),
             "callee-no-ack",
             proxy=(),
+            logged_by=Side.PROXY,
             callee_keys={"contact": _PRIVATE},
             talk=9,
             timeout=12,
@@ -298,9 +299,9 @@ _BROKEN = (
             timeout=44,
             linger=1,
             recorded_at=Side.PROXY,
+            logged_by=Side.PROXY,
         ),
         "nat-contact-private",
-        log=("nat-contact-private",),
     ),
     broken(
         "proxy-target-gone",

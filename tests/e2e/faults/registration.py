@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.e2e.live.calls import Call
+from tests.e2e.live.calls import Call, Side
 from tests.e2e.live.case import broken, healthy
 from tests.e2e.live.proxy import PASSWORD
 from tests.support.scenario import Scenario, expect, pause, register, response, send
@@ -204,6 +204,7 @@ CASES = (
             ),
             None,
             proxy=("WITH_AUTH",),
+            logged_by=Side.PROXY,
             caller_arguments=_CREDENTIALS,
             calls=60,
             rate=100,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from tests.e2e.live.proxy import proxy_running, reason_without_kamailio
+from tests.e2e.live.proxy import messages_of_proxy, proxy_running, reason_without_kamailio
 from tests.support.capture import recorded
 from tests.support.middlebox import rewriting
 from tests.support.network import Host, Network
@@ -178,13 +178,19 @@ def place(call: Call, folder: Path) -> tuple[Path, Path]:
         interface = "eth0" if call.recorded_at in folders else "any"
         with recorded(capture, where, interface, call.capture_filter):
             _run(call, hosts, folders)
-            written = folders[call.logged_by] / "messages.log"
-            written.replace(log)
+            logs = [_log_of(call, folder)]
             if call.then is not None:
                 _run(call.then, hosts, folders)
-                log.write_bytes(log.read_bytes() + written.read_bytes())
+                logs.append(_log_of(call, folder))
             time.sleep(call.linger)
+    log.write_bytes(logs[-1] if call.logged_by is Side.PROXY else b"".join(logs))
     return capture, log
+
+
+def _log_of(call: Call, folder: Path) -> bytes:
+    if call.logged_by is Side.PROXY:
+        return messages_of_proxy(folder / "proxy").read_bytes()
+    return (folder / call.logged_by.value / "messages.log").read_bytes()
 
 
 def _name(scenario: str | Scenario) -> str:

@@ -24,6 +24,12 @@ def reason_without_kamailio() -> str:
     return "" if shutil.which("kamailio") else "not installed: kamailio"
 
 
+def messages_of_proxy(folder: Path) -> Path:
+    """What Kamailio's module sipdump wrote of the messages that went in and out."""
+    (written,) = folder.glob("kamailio-sipdump-*.data")
+    return written
+
+
 def _in_uri(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
@@ -35,6 +41,7 @@ def proxy_running(host: Host, folder: Path, callee: str, *switches: str) -> Iter
     command = ["kamailio", "-f", str(_CONFIGURATION), "-DD", "-E", "-m", "32", "-M", "4", "-u", "root", "-g", "root"]
     command += ["-w", str(folder), "-Y", str(folder), "-P", str(folder / "kamailio.pid")]
     command += ["-l", f"udp:{_in_uri(host.address)}:5060", "-A", f'CALLEE_URI="sip:{_in_uri(callee)}:5060"']
+    command += ["-A", f'DUMP_FOLDER="{folder}"']
     for switch in switches:
         command += ["-A", switch]
     log = folder / "kamailio.log"
