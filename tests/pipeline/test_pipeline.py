@@ -232,10 +232,12 @@ def test_inputs_outside_the_workspace_want_an_anchor(
 ) -> None:
     outside = workspace.parent / "outside.log"
     outside.write_text("INVITE")
-    run(service, workspace, str(outside))
+    run(service, workspace, str(outside), environment={"CI": "true"})
     assert not any("--anchor" in record.message for record in caplog.records)
     (workspace / "README.md").unlink()
     run(service, workspace, str(outside), "a.log")
+    assert not any("--anchor" in record.message for record in caplog.records)
+    run(service, workspace, str(outside), "a.log", environment={"CI": "true"})
     assert sum("--anchor" in record.message for record in caplog.records) == 1
 
 

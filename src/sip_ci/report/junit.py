@@ -31,7 +31,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufff
 _MAXIMUM_TEXT = 30_000
 _FINDINGS_IN_CASE = 20
 _LADDER_STEPS = 30
-_MANY_INPUTS = 50
+_MANY_INPUTS = 10
 """With more inputs, what could not be checked is one case for each reason; one for each check would be thousands,
 and only cases with findings carry properties."""
 _NAMED_CHECKS = 40

@@ -138,7 +138,8 @@ def cap_no_sip(model: Model, _: Model) -> Iterator[Outcome]:
     """No SIP message was found: a filter, another port or tunnel, or the wrong file; TLS on SIP's ports has a check."""
     if not model.trace.messages and not _on_sip_ports(model):
         facts = model.trace.facts
-        what = plural(facts.packets, "packet") if facts.packets else "the input"
+        is_capture = model.trace.origin is TraceOrigin.CAPTURE
+        what = plural(facts.packets, "packet") if facts.packets or is_capture else "the input"
         tls = (
             f" {plural(len(facts.tls_connections), 'TLS connection')} could not be read."
             if facts.tls_connections
@@ -146,7 +147,9 @@ def cap_no_sip(model: Model, _: Model) -> Iterator[Outcome]:
         )
         yield Found(
             (Proof("counted", text=f"{what}, {plural(len(model.streams), 'RTP stream')}, no SIP message"),),
-            f"No SIP message was found in {what}.{tls} Signalling was not checked.",
+            f"No SIP message was found in {what}.{tls} Signalling was not checked."
+            if facts.packets or not is_capture
+            else "The capture has a header and no packet: its recorder recorded nothing.",
         )
 
 
