@@ -14,7 +14,9 @@ from sip_ci_server.engine.instances import Instance, fingerprint_of
 
 
 def _instance(check: str, *calls: str, key: tuple[str, ...] = (), severity: Severity | None = None) -> Instance:
-    values = dict.fromkeys(("method", "status", "cause", "realm", "sends", "seconds", "target", "meaning", "size"), "X")
+    values = dict.fromkeys(
+        ("method", "status", "cause", "realm", "sends", "seconds", "target", "meaning", "size", "timer"), "X"
+    )
     return Instance(all_checks()[check], Found((), "It happened.", values, key, calls, severity))
 
 
