@@ -16,9 +16,11 @@ from functools import lru_cache
 
 from sip_ci.findings import Severity
 from sip_ci.service.wire import IssueVerdict, NotChecked, WireFinding
+from sip_ci.wording import plural
 from sip_ci_server.engine.knowledge.symptom_files import Symptom, symptoms
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.symptom_sights import look
+from sip_ci_server.engine.transactions import Transaction
 
 _NO_WORD = re.compile(r"[^a-z0-9.]+")
 _FINAL = re.compile(r"(?<![0-9.])([3-6][0-9][0-9])(?![0-9.])")
@@ -55,7 +57,8 @@ def relevance(check: str, issue: str | None) -> int:
     if name is None:
         return 1
     symptom = symptoms()[name]
-    return 0 if _matches(check, symptom.decides + symptom.explains) else 1
+    plain = tuple(entry.partition(" ")[0] for entry in symptom.confirms)
+    return 0 if _matches(check, symptom.decides + plain + symptom.suggests + symptom.explains) else 1
 
 
 def _unknown(issue: str) -> str:
@@ -81,7 +84,7 @@ def judge_issue(
         return IssueVerdict(hint=issue, verdict="not observable", reason=_unknown(issue))
     code = _FINAL.search(issue) if name == SETUP else None
     verdict, reason = (
-        _judge_code(int(code[1]), findings, model)
+        _judge_code(int(code[1]), issue, findings, model)
         if code is not None
         else _judge(symptoms()[name], findings, not_checked, model)
     )
@@ -93,22 +96,41 @@ def _judge(
 ) -> tuple[str, str]:
     if symptom.sight is None:
         return "not observable", symptom.never
-    serious = [finding for finding in findings if finding.severity.at_least(Severity.MEDIUM)]
+    seen = look(symptom.sight, model)
+    # A finding names its first calls only: of one that is seen in more nobody knows that it is about others.
+    fitting = [item for item in findings if item.calls_affected > len(item.calls) or seen.concerns(item.calls)]
+    serious = [finding for finding in fitting if finding.severity.at_least(Severity.MEDIUM)]
     decisive = [finding for finding in serious if _matches(finding.check, symptom.decides)]
+    decisive += [finding for finding in fitting if finding not in decisive and _confirms(finding, symptom)]
     if decisive:
         return "confirmed", _told(decisive, findings)
-    seen = look(symptom.sight, model)
     if seen.wrong:
         return "confirmed", seen.wrong
     leading = [finding for finding in serious if _matches(finding.check, symptom.explains)]
+    if seen.absent:
+        # What stands in the way of everything, such as a port that nobody listens on, may be why nothing is there.
+        general = [finding for finding in leading if not finding.calls]
+        return "not observable", seen.hidden + (f"; found was: {_told(general, findings)}" if general else "")
     if leading:
         return "confirmed", f"what leads to it was found: {_told(leading, findings)}"
+    possible = [finding for finding in fitting if _matches(finding.check, symptom.suggests)]
+    if possible:
+        return "not observable", f"possible, and not proven by the trace: {_told(possible, findings)}"
     if seen.hidden:
         return "not observable", seen.hidden
     missing = [item for item in not_checked if item.check == symptom.decides[0]]
-    if missing:
+    if missing and not seen.certain:
         return "not observable", missing[0].reason
     return "refuted", seen.well
+
+
+def _confirms(finding: WireFinding, symptom: Symptom) -> bool:
+    """Whether a finding is the symptom, however mild."""
+    for entry in symptom.confirms:
+        check, _, word = entry.partition(" ")
+        if fnmatchcase(finding.check, check) and word in finding.title:
+            return True
+    return False
 
 
 def _told(hits: Sequence[WireFinding], findings: Sequence[WireFinding]) -> str:
@@ -121,26 +143,47 @@ def _told(hits: Sequence[WireFinding], findings: Sequence[WireFinding]) -> str:
     return "; ".join(list(dict.fromkeys(told))[:NAMED_FINDINGS])
 
 
-def _judge_code(code: int, findings: Sequence[WireFinding], model: Model) -> tuple[str, str]:
-    """Whether requests ended with the final response that the user names."""
+def _judge_code(code: int, issue: str, findings: Sequence[WireFinding], model: Model) -> tuple[str, str]:
+    """Whether requests ended with the final response that the user names; where calls are named, their INVITEs."""
     if not len(model.transactions):
         return "not observable", "the trace holds no SIP request"
     ended = model.ended_with(code)
-    if ended:
-        first = ended[0]
-        who = first.final.observation.source if first.final is not None else None
-        session = model.joined.of(first.call_id)
-        calls = set(session.calls if session is not None else ()) | {first.call_id}
-        roots = [
-            finding
-            for finding in findings
-            if finding.root and finding.severity.at_least(Severity.MEDIUM) and calls.intersection(finding.calls)
-        ]
-        return "confirmed", f"{len(ended):,} requests ended with {code}, the first a {first.method} answered by" + (
-            f" {who or 'the far end'}"
-        ) + (f": {_told(roots, findings)}" if roots else "")
-    counts = Counter(status for status in model.final_statuses() for _ in model.ended_with(status))
+    invites = [item for item in ended if item.method == "INVITE"]
+    of_calls = " call" in _words(issue)
+    if of_calls and not model.legs:
+        return "not observable", "the trace holds no INVITE that begins a call"
+    if invites or (ended and not of_calls):
+        return "confirmed", _ended(invites or ended, code, findings, model)
+    kind = "INVITE" if of_calls else "request"
+    counts = Counter(
+        status for status in model.final_statuses() for item in model.ended_with(status)
+        if not of_calls or item.method == "INVITE"
+    )  # fmt: skip
     if not counts:
-        return "not observable", "no request of the trace has a final response"
+        return "not observable", f"no {kind} of the trace has a final response"
     told = ", ".join(f"{status} ({count:,})" for status, count in counts.most_common(5))
-    return "refuted", f"no request ended with {code}; the final responses are {told}"
+    others = f"; {plural(len(ended), 'other request')} did, the first {_named(ended[0].method)}" if ended else ""
+    return "refuted", f"no {kind} ended with {code}{others}; the final responses are {told}"
+
+
+def _ended(ended: Sequence[Transaction], code: int, findings: Sequence[WireFinding], model: Model) -> str:
+    """How many requests ended with a code, and the roots in the call of the first: those that name it, else all."""
+    first = ended[0]
+    who = first.final.observation.source if first.final is not None else None
+    session = model.joined.of(first.call_id)
+    calls = set(session.calls if session is not None else ()) | {first.call_id}
+    roots = [
+        finding
+        for finding in findings
+        if finding.root and finding.severity.at_least(Severity.MEDIUM) and calls.intersection(finding.calls)
+    ]
+    named = [finding for finding in roots if str(code) in finding.title]
+    which = "the first" if first.method == "INVITE" else f"the first {_named(first.method)}"
+    told = f"{plural(len(ended), first.method if first.method == 'INVITE' else 'request')} ended with {code}, {which}"
+    reasons = _told(named or roots, findings)
+    return f"{told} answered by {who or 'the far end'}" + (f": {reasons}" if reasons else "")
+
+
+def _named(method: str) -> str:
+    """A method with its article."""
+    return f"{'an' if method[:1] in 'AEIOU' else 'a'} {method}"

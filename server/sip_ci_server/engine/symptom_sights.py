@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from sip_ci.trace.session_description import Direction
 from sip_ci.wording import plural
@@ -13,15 +12,11 @@ from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.journeys import Alteration
 from sip_ci_server.engine.knowledge.symptom_files import Sight
 from sip_ci_server.engine.kpis import compute_kpis
-from sip_ci_server.engine.media_sessions import MediaSession
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.streams import Stream
+from sip_ci_server.engine.symptom_media import see_dtmf, see_early_media, see_fax, see_media, see_quality, see_webrtc
+from sip_ci_server.engine.symptom_seen import Seen
 from sip_ci_server.engine.transactions import Transaction
 
-PROVEN = 50
-"""Packets in a direction that show that it works."""
-SILENT = 0.95
-"""Share of packets with digital silence from which a direction carries no sound."""
 LONG_WAIT = 3.0
 """Seconds from an INVITE to its answer in which a caller expects to hear ringing."""
 LOAD = 10
@@ -30,70 +25,15 @@ FAILING = 0.2
 """Share of failed calls from which load makes calls fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a trace shows of a symptom."""
-
-    hidden: str = ""
-    """Why it cannot show it; empty where it can."""
-    well: str = ""
-    """What it shows where nothing is wrong."""
-    wrong: str = ""
-    """What it shows where the symptom is there, though no check says so."""
-
-
 def look(sight: Sight, model: Model) -> Seen:
     """Look at the part of the trace that a symptom is about."""
-    if not model.messages and sight not in (Sight.TLS, Sight.QUALITY):
+    if not model.messages and sight not in (Sight.TLS, Sight.QUALITY, Sight.DTMF):
         return Seen(hidden="the trace holds no SIP")
     return _SIGHTS[sight](model)
 
 
 def _answered(model: Model) -> list[Leg]:
     return [leg for leg in model.legs if leg.answer is not None]
-
-
-def _media(model: Model) -> Seen:
-    if not model.seen.media_visible:
-        return Seen(hidden=model.seen.media_reason)
-    talks = [session for session in model.sessions if session.leg.answer is not None]
-    if not talks:
-        return Seen(hidden="the trace holds no answered call with audio")
-    clear = [session for session in talks if not session.ambiguous]
-    both = [session for session in clear if _flows(session)]
-    if not both:
-        return Seen(hidden="no call lasts long enough, or its RTP cannot be told from that of others")
-    for session in both:
-        for hearer, way, back in (
-            ("caller", session.to_caller, session.to_callee), ("callee", session.to_callee, session.to_caller)
-        ):  # fmt: skip
-            if _is_silent(way) and not _is_silent(back):
-                return Seen(
-                    wrong=f"RTP flows in both directions, and what goes to the {hearer} is digital silence, as of a"
-                    f" muted or missing microphone (Call-ID {session.leg.call_id})"
-                )
-    return Seen(well=f"RTP flows in both directions in {len(both)} of {plural(len(talks), 'answered call')}")
-
-
-def _is_silent(way: Sequence[Stream]) -> bool:
-    """Whether nearly all packets of a direction hold the digital zero."""
-    return sum(stream.silent_packets for stream in way) > SILENT * sum(stream.packets for stream in way)
-
-
-def _flows(session: MediaSession) -> bool:
-    return all(sum(stream.packets for stream in way) >= PROVEN for way in (session.to_caller, session.to_callee))
-
-
-def _quality(model: Model) -> Seen:
-    if not model.seen.media_visible:
-        return Seen(hidden=model.seen.media_reason)
-    if not model.streams:
-        return Seen(hidden="the trace holds no RTP stream")
-    worst = max(model.streams, key=lambda stream: stream.loss.percent)
-    return Seen(
-        well=f"{plural(len(model.streams), 'stream')}, of which the worst loses {worst.loss.percent:.1f} % of its"
-        " packets"
-    )
 
 
 def _delays(model: Model) -> Seen:
@@ -115,39 +55,46 @@ def _until_first_ring(invite: Transaction) -> float | None:
 def _endings(model: Model) -> Seen:
     answered = _answered(model)
     if not answered:
-        return Seen(hidden="the trace holds no answered call")
+        return Seen(hidden="the trace holds no answered call", absent=True)
     talks = [leg.talk_time for leg in answered if leg.talk_time is not None]
     if not talks:
         return Seen(hidden="no answered call ends within the trace")
+    span = f"{min(talks):.1f}" + (f" to {max(talks):.1f}" if f"{min(talks):.1f}" != f"{max(talks):.1f}" else "")
     return Seen(
-        well=f"{plural(len(talks), 'answered call')} ended with BYE after {min(talks):.1f} to {max(talks):.1f} s, and"
-        " nothing says that a fault ended one"
+        well=f"{plural(len(talks), 'answered call')} ended with BYE after {span} s, and nothing says that a fault ended"
+        f" {'one' if len(talks) > 1 else 'it'}"
     )
 
 
 def _setups(model: Model) -> Seen:
+    if not model.legs:
+        return Seen(hidden="the trace holds no INVITE that begins a call", absent=True)
+    calls = frozenset(leg.call_id for leg in model.legs)
     ended = Counter(leg.invite.final.status for leg in model.legs if leg.invite.final is not None)
     if not ended:
-        return Seen(hidden="no INVITE of the trace has a final response")
+        return Seen(hidden="no INVITE of the trace has a final response", calls=calls)
     told = ", ".join(
         f"{status} {count:,} times" if count > 1 else str(status) for status, count in ended.most_common(5)
     )
-    return Seen(well=f"no call setup failed for a fault; the INVITEs ended with {told}")
+    return Seen(well=f"no call setup failed for a fault; the INVITEs ended with {told}", calls=calls)
 
 
 def _registrations(model: Model) -> Seen:
     if not model.registrations:
-        return Seen(hidden="the trace holds no REGISTER")
+        return Seen(hidden="the trace holds no REGISTER", absent=True)
+    calls = frozenset(transaction.call_id for item in model.registrations for transaction in item.transactions)
     done = [item for item in model.registrations if item.transactions[-1].success is not None]
     if not done:
-        return Seen(hidden="no REGISTER of the trace has a final response that tells")
-    return Seen(well=f"{len(done)} of {plural(len(model.registrations), 'registration')} ended with a 2xx")
+        return Seen(hidden="no REGISTER of the trace has a final response that tells", calls=calls)
+    told = f"{len(done)} of {plural(len(model.registrations), 'registration')} ended with a 2xx"
+    return Seen(well=told, calls=calls)
 
 
 def _challenges(model: Model) -> Seen:
     challenged = [attempt for attempt in model.attempts if attempt.challenged]
     if not challenged:
-        return Seen(hidden="nobody in the trace is asked for credentials")
+        bare = not any(credentials_of(attempt.last.request) for attempt in model.attempts)
+        return Seen(hidden="nobody in the trace is asked for credentials", absent=bare)
     refused = [item for item in challenged if _refused(item)]
     if refused:
         final = refused[0].last.final
@@ -172,7 +119,7 @@ def _refused(attempt: Attempt) -> bool:
 
 def _ringing(model: Model) -> Seen:
     if not model.legs:
-        return Seen(hidden="the trace holds no INVITE")
+        return Seen(hidden="the trace holds no INVITE", absent=True)
     silent = [leg for leg in _answered(model) if _waits_in_silence(leg)]
     if silent:
         first = silent[0]
@@ -199,36 +146,12 @@ def _wait(leg: Leg) -> float:
     return leg.answered_at - leg.invite.time
 
 
-def _early_media(model: Model) -> Seen:
-    early = [
-        leg for leg in model.legs if any(model.descriptions.of(item) is not None for item in leg.invite.provisionals)
-    ]
-    if not early:
-        return Seen(hidden="no provisional response in the trace carries a session description")
-    if not model.seen.media_visible:
-        return Seen(hidden=model.seen.media_reason)
-    heard = [leg for leg in early if _heard_early(leg, model)]
-    if len(heard) < len(early):
-        silent = next(leg for leg in early if leg not in heard)
-        return Seen(
-            wrong=f"{len(early) - len(heard)} of {plural(len(early), 'call')} with early media got no RTP before the"
-            f" answer (Call-ID {silent.call_id})"
-        )
-    return Seen(well=f"RTP comes to the caller before the answer in {plural(len(heard), 'call')}")
-
-
-def _heard_early(leg: Leg, model: Model) -> bool:
-    session = model.session_of(leg)
-    final = leg.invite.final
-    until = final.observation.time if final is not None and final.observation.time is not None else model.seen.ends
-    return session is not None and until is not None and any(stream.starts < until for stream in session.to_caller)
-
-
 def _transfers(model: Model) -> Seen:
     refers = [item for item in model.transactions if item.method == "REFER"]
     replacing = [leg for leg in model.legs if leg.invite.request.lines_of("replaces")]
     if not refers and not replacing:
-        return Seen(hidden="the trace holds neither a REFER nor an INVITE with Replaces")
+        return Seen(hidden="the trace holds neither a REFER nor an INVITE with Replaces", absent=True)
+    calls = _calls_of_transfers(refers, replacing, model)
     failed = [item for item in refers if item.final is not None and (item.final.status or 0) >= 300
               and item.final.status not in (401, 407)]  # fmt: skip
     failed += [leg.invite for leg in replacing if leg.invite.final is not None and (leg.invite.final.status or 0) >= 400
@@ -241,8 +164,22 @@ def _transfers(model: Model) -> Seen:
     if told:
         return Seen(wrong=told)
     if not any(item.success for item in refers) and not any(leg.answer for leg in replacing):
-        return Seen(hidden="how the transfer ended is not in the trace")
-    return Seen(well=f"{plural(len(refers) or len(replacing), 'transfer')} accepted, and no report of a failure")
+        return Seen(hidden="how the transfer ended is not in the trace", calls=calls)
+    told = f"{plural(len(refers) or len(replacing), 'transfer')} accepted, and no report of a failure"
+    return Seen(well=told, calls=calls)
+
+
+def _calls_of_transfers(refers: Sequence[Transaction], replacing: Sequence[Leg], model: Model) -> frozenset[str]:
+    """The calls that are transferred, and those that a transfer makes: by Replaces, Referred-By or the target."""
+    calls = {item.call_id for item in refers} | {leg.call_id for leg in replacing}
+    targets = [item.request.header("refer-to") or "" for item in refers]
+    for leg in model.legs:
+        user = leg.invite.request.request_uri.user
+        wanted = bool(user) and any(f":{user}@" in target for target in targets)
+        if wanted or leg.invite.request.lines_of("referred-by"):
+            calls.add(leg.call_id)
+    joined = [session for call in calls if (session := model.joined.of(call)) is not None]
+    return frozenset(calls.union(*(session.calls for session in joined)))
 
 
 def _failed_target(model: Model) -> str:
@@ -268,76 +205,25 @@ def _holds(model: Model) -> Seen:
         )
     ]
     if not held:
-        return Seen(hidden="no call of the trace is put on hold")
+        return Seen(hidden="no call of the trace is put on hold", absent=True)
+    calls = frozenset(item.offer_message.call_id for item in held)
     refused = [item for item in held if item.rejected is not None and item.rejected.status not in (401, 407, 491)]
     if refused and refused[0].rejected is not None:
         return Seen(wrong=f"a hold was refused with {refused[0].rejected.status} {refused[0].rejected.reason}")
-    return Seen(well=f"{plural(len(held), 'hold')} accepted")
-
-
-def _dtmf(model: Model) -> Seen:
-    infos = [
-        item for item in model.transactions if item.method == "INFO" and "dtmf" in item.request.content_type.lower()
-    ]
-    agreed = [
-        item
-        for item in model.all_rounds
-        if item.answer is not None and item.offer.audio is not None and item.offer.audio.telephone_event
-    ]
-    answered = [item for item in agreed if item.answer and item.answer.audio and item.answer.audio.telephone_event]
-    if infos:
-        bad = next((item for item in infos if item.final is not None and (item.final.status or 0) >= 300), None)
-        if bad is not None and bad.final is not None:
-            return Seen(wrong=f"an INFO with a digit was answered {bad.final.status} {bad.final.reason}")
-        return Seen(well=f"{plural(len(infos), 'digit')} sent in INFO, all accepted")
-    if agreed and not answered:
-        return Seen(
-            wrong="telephone-event is offered and no answer takes it, so digits can only go in the voice itself"
-        )
-    if not answered:
-        return Seen(hidden="no call of the trace agrees on telephone-event or sends a digit in INFO")
-    if not model.seen.media_visible:
-        return Seen(hidden=model.seen.media_reason)
-    senders = [stream for stream in model.streams if stream.event_types]
-    if not senders:
-        return Seen(hidden="telephone-event is agreed on and nobody presses a key in the trace")
-    keys = [event for stream in senders for event in stream.telephone_events.events if event.is_key]
-    if not keys:
-        return Seen(hidden=senders[0].telephone_events.hidden or "the telephone events of the trace are no keys")
-    ended = sum(bool(event.ends) for event in keys)
-    return Seen(
-        well=f"{plural(len(keys), 'digit')} went the way that was agreed on, {ended} of them with their end; which they"
-        " were is not told, and what the far end made of them is not in the trace"
-    )
-
-
-def _fax(model: Model) -> Seen:
-    rounds = [item for item in model.all_rounds if any(medium.media == "image" for medium in item.offer.media)]
-    if not rounds:
-        return Seen(hidden="no call of the trace offers T.38")
-    refused = next((item.rejected for item in rounds if item.rejected is not None), None)
-    if refused is not None and refused.status not in (401, 407, 491):
-        return Seen(wrong=f"the change to T.38 was refused with {refused.status} {refused.reason}")
-    return Seen(well=f"{plural(len(rounds), 'offer')} of T.38, none refused")
-
-
-def _webrtc(model: Model) -> Seen:
-    ours = [
-        item for item in model.all_rounds
-        if any("SAVPF" in medium.protocol.upper() or medium.candidates for medium in item.offer.media)
-    ]  # fmt: skip
-    if not ours:
-        return Seen(hidden="no call of the trace offers WebRTC media (SAVPF or ICE)")
-    return _media(model)
+    return Seen(well=f"{plural(len(held), 'hold')} accepted", calls=calls)
 
 
 def _tls(model: Model) -> Seen:
     if model.trace.origin.value != "capture":
         return Seen(hidden="a log holds no TLS handshake")
     facts = model.trace.facts
+    begun = [item for item in facts.tls if item.client_hello is not None or item.server_hello is not None]
     if not facts.tls and not facts.tls_connections:
         return Seen(hidden="the trace holds no TLS connection")
-    return Seen(well=f"{plural(max(len(facts.tls), len(facts.tls_connections)), 'TLS connection')}, none with a fault")
+    if not begun:
+        told = plural(len({*facts.tls_connections, *((item.client, item.server) for item in facts.tls)}), "connection")
+        return Seen(hidden=f"the trace holds {told} with TLS, and of none the handshake")
+    return Seen(well=f"{plural(len(begun), 'TLS handshake')}, none with a fault")
 
 
 def _codecs(model: Model) -> Seen:
@@ -348,14 +234,14 @@ def _codecs(model: Model) -> Seen:
         for encoding in item.answer.audio.speech_encodings[:1]
     )
     if not agreed:
-        return Seen(hidden="no offer of the trace is answered")
+        return Seen(hidden="no offer of the trace is answered", absent=not model.all_rounds)
     told = ", ".join(f"{name} {count:,} times" for name, count in agreed.most_common(5))
     return Seen(hidden=f"which codec is wanted is not in the trace; agreed on were {told}")
 
 
 def _caller_id(model: Model) -> Seen:
     if not model.legs:
-        return Seen(hidden="the trace holds no INVITE")
+        return Seen(hidden="the trace holds no INVITE", absent=True)
     for leg in model.legs:
         for name in ("p-asserted-identity", "remote-party-id", "from"):
             for alteration in model.journey(leg.invite.request, name).alterations:
@@ -379,16 +265,17 @@ def _identities(alteration: Alteration) -> tuple[str, str]:
 def _load(model: Model) -> Seen:
     kpis = compute_kpis(model)
     if kpis.attempts < LOAD:
-        return Seen(hidden=f"the trace holds only {plural(kpis.attempts, 'call')}; load begins with {LOAD}")
+        few = f"the trace holds only {plural(kpis.attempts, 'call')}; load begins with {LOAD}"
+        return Seen(hidden=few, absent=True)
     share = kpis.ineffective / kpis.attempts
     told = f"{kpis.ineffective:,} of {kpis.attempts:,} calls failed in the network (408, 500, 503, 504 or no answer)"
     return Seen(wrong=told) if share >= FAILING else Seen(well=told)
 
 
 _SIGHTS: dict[Sight, Callable[[Model], Seen]] = {
-    Sight.MEDIA: _media, Sight.QUALITY: _quality, Sight.DELAYS: _delays, Sight.ENDINGS: _endings,
+    Sight.MEDIA: see_media, Sight.QUALITY: see_quality, Sight.DELAYS: _delays, Sight.ENDINGS: _endings,
     Sight.SETUPS: _setups, Sight.REGISTRATIONS: _registrations, Sight.CHALLENGES: _challenges,
-    Sight.RINGING: _ringing, Sight.EARLY_MEDIA: _early_media, Sight.TRANSFERS: _transfers, Sight.HOLDS: _holds,
-    Sight.DTMF: _dtmf, Sight.FAX: _fax, Sight.WEBRTC: _webrtc, Sight.TLS: _tls, Sight.CODECS: _codecs,
+    Sight.RINGING: _ringing, Sight.EARLY_MEDIA: see_early_media, Sight.TRANSFERS: _transfers, Sight.HOLDS: _holds,
+    Sight.DTMF: see_dtmf, Sight.FAX: see_fax, Sight.WEBRTC: see_webrtc, Sight.TLS: _tls, Sight.CODECS: _codecs,
     Sight.CALLER_ID: _caller_id, Sight.LOAD: _load,
 }  # fmt: skip

@@ -41,6 +41,14 @@ class Symptom(BaseModel):
     words: tuple[str, ...] = Field(min_length=1, description="What people write; letters, digits and blanks.")
     sight: Sight | None = None
     decides: tuple[str, ...] = Field(default=(), description="Checks whose finding is the symptom itself.")
+    confirms: tuple[str, ...] = Field(
+        default=(),
+        description="Checks whose finding is the symptom at any severity, for it carries measured values or harms"
+        " nothing else; a word after the check has to be in the title.",
+    )
+    suggests: tuple[str, ...] = Field(
+        default=(), description="Checks whose finding makes the symptom possible, and shows no more."
+    )
     explains: tuple[str, ...] = Field(default=(), description="Checks whose finding leads to it.")
     never: str = Field(default="", description="Why no trace can show it.")
 
