@@ -57,6 +57,28 @@ CASES = (
             Scenario("callee-strict", ASKED, pause(9)),
         )
     ),
+    broken(
+        "via-stripped-from-answer",
+        "A router takes Kamailio's Via out of what the callee answers; Kamailio does not know what it is for",
+        Call(
+            Scenario("caller-waits", send(invite()), expect(100), expect(200)),
+            "callee",
+            proxy=(),
+            middlebox=(r"in:^Via: SIP/2\.0/UDP 198\.51\.100\.30[^\r\n]*\r\n=>",),
+            timeout=9,
+            recorded_at=Side.PROXY,
+            logged_by=Side.PROXY,
+        ),
+        "msg-mandatory-missing",
+        severity=Severity.HIGH,
+    ),
+    broken(
+        "branch-stripped-from-via",
+        "A router takes the branch out of the Via of what the callee answers",
+        Call(middlebox=(r"in:;branch=[^;\r\n]*=>",)),
+        "resp-headers-changed",
+        severity=Severity.MEDIUM,
+    ),
     healthy(
         "padding-behind-body",
         "A router appends line ends to every datagram",

@@ -89,6 +89,9 @@ _ICE = Phone(("g711", "ice"), "audio_codecs=PCMU;medianat=ice")
 _COUNTED = ("-m", "statistic", "--mode", "nth", "--every", "12", "--packet", "0")
 _EVERY_TWELFTH = ("-p", "udp", "-s", CALLER, "-m", "length", "--length", "200", *_COUNTED)
 
+_FROM_CALLER = ("-p", "udp", "-s", CALLER, "-m", "string", "--algo", "bm", "--string")
+_FROM_CALLEE = ("-p", "udp", "-s", CALLEE, "-m", "string", "--algo", "bm", "--string")
+
 CASES = (
     _fine("opus", "Opus at 48 kHz", Phone(("opus",), "audio_codecs=opus/48000/2", sample_rate=48_000)),
     _fine("g722", "G.722 at 16 kHz", Phone(("g722",), "audio_codecs=G722/16000/1", sample_rate=16_000)),
@@ -113,6 +116,35 @@ CASES = (
         PLAIN_PHONE,
         talk=2,
         pressed=((2, "sndcode", "1"), (0.5, "sndcode", "2"), (0.5, "sndcode", "3")),
+    ),
+    broken(
+        "phones-no-common-codec",
+        "One phone has PCMA alone, the other G.722: it refuses",
+        PhoneTalk(Phone(("g711",), "audio_codecs=PCMA"), Phone(("g722",), "audio_codecs=G722/16000/1")),
+        "sdp-488",
+    ),
+    broken(
+        "phones-encryption-refused",
+        "The caller insists on SRTP with keys in the SDP, the other phone cannot do it",
+        PhoneTalk(_SRTP, PLAIN_PHONE),
+        "sdp-488",
+        "sdes-key-in-clear",
+        milder=(("sdes-key-in-clear", Severity.MEDIUM),),
+    ),
+    broken(
+        "phones-acks-lost",
+        "A firewall drops every ACK of the caller, and the callee sends its answer again and again",
+        _both(PLAIN_PHONE, talk=9.0, dropped=((*_FROM_CALLER, "ACK sip:"),)),
+        "ack-ignored",
+        log=(),
+    ),
+    broken(
+        "phones-answers-lost",
+        "A firewall drops every answer of the callee: the caller's phone sends the INVITE again and again",
+        _both(PLAIN_PHONE, talk=9.0, dropped=((*_FROM_CALLEE, "SIP/2.0"),)),
+        "txn-no-response",
+        log=(),
+        severity=Severity.CRITICAL,
     ),
     broken(
         "phones-srtp-in-clear",
