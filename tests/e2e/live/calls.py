@@ -121,9 +121,10 @@ class Call:
     def programs(self) -> str:
         """Which programs made the call, in a few words."""
         nobody = "nobody" if self.proxy is None else "registrar"
-        called = f"`{_name(self.callee)}.xml`" if self.callee else nobody
-        proxied = "Kamailio → " if self.proxy is not None else ""
-        return f"SIPp `{_name(self.caller)}.xml` → {proxied}{called}"
+        called = f"`{self.callee}.xml`" if isinstance(self.callee, str) else "SIPp" if self.callee else nobody
+        proxied = "Kamailio → " * (1 + self.second_proxy) if self.proxy is not None else ""
+        calling = f"SIPp `{self.caller}.xml`" if isinstance(self.caller, str) else "SIPp"
+        return f"{calling} → {proxied}{called}"
 
     def missing(self) -> str:
         """What else than SIPp it needs and is not here, in one sentence; empty where nothing is missing."""
@@ -191,10 +192,6 @@ def _log_of(call: Call, folder: Path) -> bytes:
     if call.logged_by is Side.PROXY:
         return messages_of_proxy(folder / "proxy").read_bytes()
     return (folder / call.logged_by.value / "messages.log").read_bytes()
-
-
-def _name(scenario: str | Scenario) -> str:
-    return scenario.name if isinstance(scenario, Scenario) else scenario
 
 
 def _plays(scenario: str | Scenario | None) -> bool:
