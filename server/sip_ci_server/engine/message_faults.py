@@ -155,7 +155,7 @@ def _violations(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     missing = [one.header for one in defects if _check_of(message, one) == _MISSING]
     if missing:
         # One message may lack all of them: it is one fault.
-        yield _MISSING, Violation("missing " + " ".join(missing), None, f"It lacks {', '.join(missing)}")
+        yield _MISSING, Violation("missing " + " ".join(missing), None, f"It lacks {', '.join(map(_spelt, missing))}")
     for defect in defects:
         if defect.header in missing and defect.rule is DefectRule.MISSING_HEADER:
             continue
@@ -165,9 +165,14 @@ def _violations(message: SipMessage) -> Iterator[tuple[str, Violation]]:
             offset = min(defect.start, len(message.raw) - 1) if defect.start else None
             if defect.rule is DefectRule.MISSING_HEADER:
                 offset = None
-            note = f"{defect.explanation}: {defect.header}" if defect.rule in _NAMED else defect.explanation
+            note = f"{defect.explanation}: {_spelt(defect.header)}" if defect.rule in _NAMED else defect.explanation
             yield check, Violation(topic, offset, note, _severity_of(message, defect))
     yield from violations_of(message)
+
+
+def _spelt(header: str) -> str:
+    """A header's name as people write it."""
+    return {"cseq": "CSeq", "call-id": "Call-ID"}.get(header, header.title())
 
 
 _CUT = f"{DefectRule.BODY_CUT.value} content-length"

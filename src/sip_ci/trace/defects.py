@@ -156,7 +156,7 @@ def _missing_headers(message: SipMessage) -> Iterator[Defect]:
 def _repeated_headers(message: SipMessage) -> Iterator[Defect]:
     for name in _SINGLE:
         for header in message.lines_of(name)[1:]:
-            explanation = "A header that stands once is repeated"
+            explanation = "A header that may stand once is repeated"
             yield Defect(DefectRule.REPEATED_HEADER, header.start, header.end, explanation, True, name)
 
 

@@ -80,7 +80,7 @@ def _blames_credentials(refusal: SipMessage) -> bool:
 
 @check(
     "auth-no-credentials",
-    title="{method} was challenged with {status} and never sent again with credentials",
+    title="{method} was never sent again with credentials after {status}",
     severity=Severity.HIGH,
     category=Category.AUTHENTICATION,
     rfc="RFC 3261 §22.2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
@@ -11,10 +12,19 @@ from sip_ci.wording import plural, times
 from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, Proof, at, check
 from sip_ci_server.engine.model import Model
 
+_SHORT = 60
+"""Characters of a notice that a title can take."""
+
+
+def _in_short(text: str) -> str:
+    """The first clause of a notice."""
+    clause = re.split(r"[:;,(]", text, maxsplit=1)[0].strip()
+    return clause if len(clause) <= _SHORT else clause[:_SHORT].rsplit(" ", 1)[0] + " …"
+
 
 def _notices(model: Model, *kinds: NoticeKind) -> list[Proof]:
     return [
-        Proof("the reader of the input says", text=f"{notice.text} ({notice.count})", frame=notice.position.frame)
+        Proof("the reader of the input says", text=notice.text + (f" ({times(notice.count)})" if notice.count > 1 else ""), frame=notice.position.frame)
         for notice in model.trace.notices
         if notice.kind in kinds
     ]
@@ -234,7 +244,7 @@ def cap_unknown_linktype(model: Model, _: Model) -> Iterator[Outcome]:
         yield Found(
             tuple(proofs[:5]),
             f"{proofs[0].text}. What these packets carry was not checked.",
-            {"what": proofs[0].text},
+            {"what": _in_short(proofs[0].text)},
             key=("unread",),
         )
 
@@ -256,7 +266,7 @@ def cap_damaged(model: Model, _: Model) -> Iterator[Outcome]:
         yield Found(
             tuple(proofs[:5]),
             f"{proofs[0].text}. What is missing was not checked.",
-            {"what": proofs[0].text},
+            {"what": _in_short(proofs[0].text)},
             key=("damaged",),
         )
 

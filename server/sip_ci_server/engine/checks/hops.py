@@ -135,7 +135,7 @@ def max_forwards_low(transaction: Transaction, model: Model) -> Iterator[Outcome
 
 @check(
     "tcp-reset-mid-dialog",
-    title="The TCP connection to {target} was closed while a request waited for its response",
+    title="The TCP connection to {target} was closed before a response came",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
     rfc="RFC 3261 §18.4; RFC 5626 §4.4.1",

@@ -38,7 +38,7 @@ class _Agreement:
 
 @check(
     "media-old-target",
-    title="RTP to the {hearer} still goes to {old} after the call moved it to {new}",
+    title="RTP to the {hearer} still goes to {old} and not to {new}",
     severity=Severity.HIGH,
     category=Category.MEDIA,
     rfc="RFC 3264 §8.3.1",

@@ -29,12 +29,13 @@ def report(check: str, model: Model) -> Iterator[Outcome]:
             severity = Severity.LOW
         if fault.severity is None and fault.accepted and check in _ALWAYS:
             severity = None
+        shown = f" The line is `{line.replace('`', chr(39))}`." if fault.offset is not None else ""
         sender = f"{fault.agent} at {name_of(message)}" if fault.agent else name_of(message)
         understood = fault.accepted and fault.answered and message.is_request
         taken = " The other side took it all the same." if understood else ""
         yield Found(
             (Proof(fault.explanation, message, fault.offset),),
-            f"{sender} sent {message.summary}: {fault.explanation}. The line is `{line.replace('`', chr(39))}`.{taken}",
+            f"{sender} sent {message.summary}: {fault.explanation}.{shown}{taken}",
             {"by": f" ({fault.agent})" if fault.agent else ""},
             key=(fault.topic, fault.agent),
             calls=(message.call_id,) if message.call_id else (),

@@ -60,7 +60,7 @@ def msg_version(model: Model, _: Model) -> Iterator[Outcome]:
 
 @check(
     "msg-duplicate-single",
-    title="A header that stands once is there twice{by}",
+    title="A header that may stand once is there twice{by}",
     severity=Severity.HIGH,
     category=Category.COMPLIANCE,
     rfc="RFC 3261 §7.3.1",

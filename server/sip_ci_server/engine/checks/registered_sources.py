@@ -22,7 +22,7 @@ _INSIDE = (Scope.PRIVATE, Scope.SHARED, Scope.LINK_LOCAL)
 
 @check(
     "nat-source-ignored",
-    title="A call goes to {address}, and {user} registered from another port or address",
+    title="A call to {user} goes to {address}, not to where it registered from",
     severity=Severity.HIGH,
     category=Category.NAT,
     rfc="RFC 3581 §4; RFC 5626 §5.3",

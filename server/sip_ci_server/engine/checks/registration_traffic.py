@@ -136,7 +136,7 @@ class LostCalls:
 
 @check(
     "reg-outbound-flow-broken",
-    title="{user} asked for outbound, and calls do not come back over its connection",
+    title="Calls to {user} do not come over the connection of its registration",
     severity=Severity.MEDIUM,
     category=Category.NAT,
     rfc="RFC 5626 §5.3",

@@ -15,7 +15,7 @@ from sip_ci_server.engine.transactions import Transaction
 
 @check(
     "reliable-1xx-no-offer",
-    title="The first reliable response, {status}, makes no offer although the INVITE has none",
+    title="The reliable {status} makes no offer, and the INVITE has none",
     severity=Severity.LOW,
     category=Category.CODEC,
     rfc="RFC 3262 §5",
@@ -47,7 +47,7 @@ def reliable_1xx_no_offer(transaction: Transaction, model: Model) -> Iterator[Ou
 
 @check(
     "answer-before-prack",
-    title="The call was answered before the session description in the {status} was acknowledged",
+    title="The call was answered before the PRACK for the {status} came",
     severity=Severity.LOW,
     category=Category.COMPLIANCE,
     rfc="RFC 3262 §3, §5",

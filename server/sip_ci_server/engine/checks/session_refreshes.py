@@ -91,7 +91,7 @@ def st_refresh_missing(leg: Leg, model: Model) -> Iterator[Outcome]:
 
 @check(
     "st-refresh-ignored",
-    title="The call ended when its first session interval ran out, although it was refreshed",
+    title="The call ended with its first session interval, although it was refreshed",
     severity=Severity.HIGH,
     category=Category.TIMING,
     rfc="RFC 4028 §10",
