@@ -24,7 +24,11 @@ def _in_short(text: str) -> str:
 
 def _notices(model: Model, *kinds: NoticeKind) -> list[Proof]:
     return [
-        Proof("the reader of the input says", text=notice.text + (f" ({times(notice.count)})" if notice.count > 1 else ""), frame=notice.position.frame)
+        Proof(
+            "the reader of the input says",
+            text=notice.text + (f" ({times(notice.count)})" if notice.count > 1 else ""),
+            frame=notice.position.frame,
+        )
         for notice in model.trace.notices
         if notice.kind in kinds
     ]
