@@ -127,8 +127,8 @@ class Observability:
 
         Certain where the receiver is public, and only possible where that receiver dialled the address by itself.
         Between private hosts an address that is no neighbour of any host in the trace, is not the sender's own, and
-        never sends a packet is suspicious: likely from another private block than the receiver's, only possible from
-        the same one, which is usually routed as a whole.
+        never sends a packet is suspicious: likely from a public sender or from another private block than the
+        receiver's, only possible from the same one, which is usually routed as a whole.
         """
         if scope_of(address) not in (Scope.PRIVATE, Scope.SHARED):
             return None
@@ -141,7 +141,9 @@ class Observability:
             return None
         if any(same_subnet(address, host) for host in self._hosts):
             return None
-        return Confidence.POSSIBLE if same_private_block(address, receiver) else Confidence.LIKELY
+        if same_private_block(address, receiver) and scope_of(sender) is not Scope.PUBLIC:
+            return Confidence.POSSIBLE
+        return Confidence.LIKELY
 
     def retransmits(self, transport: Transport) -> bool:
         """Whether SIP itself repeats a lost message on this transport; an unknown one counts as UDP."""

@@ -28,7 +28,7 @@ def rtp_source_mismatch(session: MediaSession, _: Model) -> Iterator[Outcome]:
     """A party sends RTP from another address or port than it asked to receive on (RFC 4961: they should be one).
 
     Medium where the address differs and nothing comes back, else low: a receiver that looks at the source copes. With
-    ICE the SDP's address need not be used, and is not judged.
+    ICE the SDP's address need not be used, and is not judged; nor is that of a relay between the two.
     """
     if session.ambiguous:
         yield NotCheckable("another call used the same address at the same time")
@@ -45,6 +45,9 @@ def rtp_source_mismatch(session: MediaSession, _: Model) -> Iterator[Outcome]:
             continue
         what = _difference(stream, description)
         if not what:
+            continue
+        if what == "address" and same_address(stream.destination.host, description.connection.address):
+            # A relay that stands in the descriptions of both sides takes the media of both.
             continue
         both_ways = any(item.packets >= PROVEN for item in received)
         said = f"{description.connection.address}:{description.port}"

@@ -21,7 +21,7 @@ _DOUBT = tuple(Confidence)
 _BY_CONFIDENCE = {
     Confidence.CERTAIN: None,
     Confidence.LIKELY: Severity.MEDIUM,
-    Confidence.POSSIBLE: Severity.LOW,
+    Confidence.POSSIBLE: Severity.INFO,
 }
 _HIDING = ("srflx", "prflx", "relay")
 

@@ -14,6 +14,8 @@ from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.registrations import Registration, granted_expires, requested_expires
 from sip_ci_server.engine.transactions import Transaction
 
+SHORT_LIFE = 60
+"""Seconds: a client that must register again so soon loads the registrar, and loses its calls with one lost packet."""
 USUAL_CONTACTS = 5
 """Devices of one user; more are mostly leftovers of restarts."""
 _ABSENT = "the trace holds no REGISTER"
@@ -84,7 +86,10 @@ def reg_interval_too_brief(registration: Registration, _: Model) -> Iterator[Out
     only=_is_registered,
 )
 def reg_expiry_shortened(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """The 2xx grants a shorter lifetime than the REGISTER asks for (RFC 3261 §10.2.4): the client must go by it."""
+    """The 2xx grants a shorter lifetime than the REGISTER asks for (RFC 3261 §10.2.4): the client must go by it.
+
+    Low below a minute; else it is the registrar's right, and noted only.
+    """
     success = transaction.success
     asked = requested_expires(transaction.request)
     if success is None or not asked or not _binds(transaction.request) or model.is_forwarded(transaction):
@@ -98,6 +103,7 @@ def reg_expiry_shortened(transaction: Transaction, model: Model) -> Iterator[Out
         {"asked": str(asked), "granted": str(granted)},
         key=(str(granted),),
         calls=(transaction.call_id,),
+        severity=Severity.INFO if granted >= SHORT_LIFE else None,
     )
 
 

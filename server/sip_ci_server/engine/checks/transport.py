@@ -65,7 +65,8 @@ def udp_too_large(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         f" went over"
         f" UDP{split}; over {LARGEST_DATAGRAM} bytes it must go over TCP or TLS.{remark}",
         {"method": transaction.method, "size": str(size)},
-        key=(transaction.method,),
+        # What arrived all the same is one remark, whatever the methods.
+        key=("arrived",) if severity is Severity.LOW else (transaction.method,),
         calls=(transaction.call_id,),
         severity=severity,
     )

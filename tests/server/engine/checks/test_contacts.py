@@ -285,6 +285,14 @@ def test_where_media_comes_from(source: tuple[str, int], back: bool, severity: S
     assert (finding.severity if finding else None) is severity
 
 
+def test_a_relay_that_both_descriptions_name() -> None:
+    """The callee's own description, with the address that its RTP comes from, went over a hop that is not captured."""
+    relay, callee = Endpoint("203.0.113.50", 30_000), Endpoint("203.0.113.99", 40_000)
+    ladder, _ = called(ALICE, BOB, sdp(Endpoint(relay.host, 5060), 30_000), sdp(Endpoint(relay.host, 5060), 30_002))
+    there = stream(Endpoint(ALICE.host, 42_000), Endpoint(relay.host, 30_002), 480)
+    assert "rtp-source-mismatch" not in carry(ladder, there, stream(callee, relay, 480, ssrc=2)).findings()
+
+
 def test_a_healthy_call_with_media() -> None:
     ladder, _ = called(ALICE, BOB)
     there = stream(Endpoint(ALICE.host, 40_000), Endpoint(BOB.host, 42_000), 480)

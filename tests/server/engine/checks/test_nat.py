@@ -149,7 +149,7 @@ def test_a_neighbour_in_the_lab_is_healthy() -> None:
 def test_a_stranger_in_the_lab_is_suspicious() -> None:
     lab = (Endpoint("172.17.0.2", 5060), Endpoint("172.17.0.3", 5060))
     assert severity(called(*lab, sdp(Endpoint("192.168.99.7", 5060)))[0]) is Severity.MEDIUM
-    assert severity(called(*lab, sdp(Endpoint("172.20.0.7", 5060)))[0]) is Severity.LOW
+    assert severity(called(*lab, sdp(Endpoint("172.20.0.7", 5060)))[0]) is Severity.INFO
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,13 @@ def test_a_host_outside_that_dialled_the_private_address_reaches_it() -> None:
     invite = call.invite(0.0)
     call.respond(invite, 200, 1.0)
     call.ack(invite, 1.03)
-    assert severity(ladder.end(20.0)) is Severity.LOW
+    assert severity(ladder.end(20.0)) is Severity.INFO
+
+
+def test_a_public_server_that_names_a_private_address_to_a_private_client() -> None:
+    inside, answer = Endpoint("10.31.32.218", 5060), sdp(Endpoint("10.44.0.17", 5060), 42_000)
+    ladder, _ = called(inside, PBX, sdp(NAT), answer)
+    assert severity(ladder) is Severity.MEDIUM
 
 
 def test_a_host_outside_that_answers_through_a_nat_does_not() -> None:

@@ -23,14 +23,20 @@ def registered(
 
 
 @pytest.mark.parametrize(
-    ("granted", "check"), [(60, "reg-expiry-shortened"), (600, None), (3600, "reg-expiry-lengthened")]
+    ("granted", "check", "severity"),
+    [
+        (59, "reg-expiry-shortened", Severity.LOW),
+        (60, "reg-expiry-shortened", Severity.INFO),
+        (600, None, None),
+        (3600, "reg-expiry-lengthened", Severity.LOW),
+    ],
 )
-def test_the_lifetime_that_is_granted(granted: int, check: str | None) -> None:
+def test_the_lifetime_that_is_granted(granted: int, check: str | None, severity: Severity | None) -> None:
     findings = registered(600, (f"Contact: {CONTACT};expires={granted}",))
     found = {"reg-expiry-shortened", "reg-expiry-lengthened"} & set(findings)
 
     assert found == ({check} if check else set())
-    assert all(findings[name].severity is Severity.LOW for name in found)
+    assert all(findings[name].severity is severity for name in found)
 
 
 def test_signing_off_has_no_lifetime() -> None:
