@@ -36,6 +36,8 @@ _MALFORMED = frozenset({400, 414, 416, 482, 501, 505, 513})
 _BODY_REFUSED = frozenset({406, 415, 488, 500, 606})
 """Responses of an element that does not understand what is left of a body."""
 _JUDGED_FIDELITIES = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
+_COPIED = frozenset({"from", "to", "call-id", "cseq", "via"})
+"""Headers that a response takes from its request (RFC 3261 §8.2.6.2)."""
 _CONVINCING_SENDS = 5
 """Sends after which the sender itself shows that nothing came back, even where the way back is not captured."""
 _LOST_BY_CHANCE = 2
@@ -133,7 +135,7 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
             continue
         for check, violation in _violations(message):
             place = (check, violation.topic, agent, message.call_id)
-            if place in reported:
+            if place in reported or _is_copied(message, violation, owner or owner_of_ack.get(id(message))):
                 continue
             reported.add(place)
             taken = accepted and not (violation.topic == _CUT and _refuses_body(owner))
@@ -144,6 +146,19 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
                 )
             )  # fmt: skip
     return faults
+
+
+def _is_copied(message: SipMessage, violation: Violation, owner: Transaction | None) -> bool:
+    """Whether the line in question only repeats what the request says, as responses and ACK have to."""
+    if owner is None or violation.offset is None or message is owner.request:
+        return False
+    if not message.is_response and message.method != "ACK":
+        return False
+    line = next((header for header in message.headers if header.start == violation.offset), None)
+    if line is None or line.name not in _COPIED:
+        return False
+    value = message.value_of(line)
+    return any(value.startswith(owner.request.value_of(other)) for other in owner.request.lines_of(line.name))
 
 
 def _refuses_body(owner: Transaction | None) -> bool:

@@ -154,17 +154,23 @@ def name_addr_faults(value: str) -> list[Fault]:
 def _split_display_name(head: str) -> tuple[str, str, str]:
     if not head.startswith('"'):
         return head.partition("<")
+    end = _end_of_quotes(head)
+    name, opening, rest = head[end:].partition("<")
+    return head[:end] + name, opening, rest
+
+
+def _end_of_quotes(text: str) -> int:
+    """The place behind the quoted string that a text begins with."""
     index = 1
-    while index < len(head) and head[index] != '"':
-        index += 2 if head[index] == "\\" else 1
-    name, opening, rest = head[index + 1 :].partition("<")
-    return head[: index + 1] + name, opening, rest
+    while index < len(text) and text[index] != '"':
+        index += 2 if text[index] == "\\" else 1
+    return index + 1
 
 
 def _is_display_name(text: str) -> bool:
     text = text.strip()
     if text.startswith('"'):
-        return len(text) >= 2 and text.endswith('"')
+        return len(text) >= 2 and text.endswith('"') and _end_of_quotes(text) == len(text)
     return all(is_token(word) for word in text.split())
 
 

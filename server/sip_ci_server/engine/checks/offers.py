@@ -185,6 +185,10 @@ def _damaged(description: SessionDescription) -> bool:
     return any(line.type == "m" for line, _ in description.defects)
 
 
+_REFUSED_FOR_CONTENTS = (400, 415, 488, 606)
+"""Refusals of an offer as it is; others, such as 491, are of the moment, and the same offer comes again."""
+
+
 @check(
     "sdp-version-not-incremented",
     title="A new offer changes the session but not the version in its o= line",
@@ -201,6 +205,8 @@ def sdp_version_not_incremented(leg: Leg, model: Model) -> Iterator[Outcome]:
     """
     previous: dict[bool, tuple[SipMessage, SessionDescription]] = {}
     for item in model.rounds[leg.number]:
+        if item.rejected is not None and item.rejected.status not in _REFUSED_FOR_CONTENTS:
+            continue
         sides = (
             (item.offer_message, item.offer, item.offered_by_caller, True),
             (item.answer_message, item.answer, not item.offered_by_caller, False),

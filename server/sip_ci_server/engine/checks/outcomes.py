@@ -11,6 +11,7 @@ from sip_ci.trace.digits import parse_digits
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.uri import Uri
+from sip_ci_server.engine.addresses import parse_address, same_address
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, Proof, at, at_header, check
 from sip_ci_server.engine.checks.responses import SILENCE
 from sip_ci_server.engine.model import Model
@@ -89,6 +90,8 @@ def redirect_to_itself(transaction: Transaction, model: Model) -> Iterator[Outco
     if final is None or not transaction.is_initial or model.relayed_from_further_on(transaction):
         return
     places = [_place_of(contact.uri) for contact in final.contacts]
+    if final.contacts and _sent_elsewhere(transaction, final.contacts[0].uri):
+        return
     if places and all(target == _place_of(request.request_uri) for target in places):
         earlier, place = None, "the address that it was sent to"
         words = "a client that follows it comes back to the same place"
@@ -124,6 +127,14 @@ def _redirected_before(transaction: Transaction, places: list[tuple[object, ...]
     return tried[places[0]] if places and all(place in tried for place in places) else None
 
 
+def _sent_elsewhere(transaction: Transaction, target: Uri) -> bool:
+    """Whether a request went to another address than the one that this URI names."""
+    place = transaction.destination
+    if place is None or place.is_unnamed or parse_address(target.host) is None:
+        return False
+    return not same_address(place.host, target.host)
+
+
 def _place_of(uri: Uri) -> tuple[object, ...]:
     parameters = sorted((key, (value or "").lower()) for key, value in uri.parameters)
     return (uri.scheme, uri.user, uri.host.rstrip("."), uri.effective_port, *parameters)
@@ -150,7 +161,11 @@ def redirect_302(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     if follower is not None:
         severity, remark = Severity.INFO, f" {name_of(follower.request)} followed it."
     elif not targets:
-        severity, remark = None, " It names no Contact, so nobody can follow it."
+        severity, remark = None, (
+            f" Its Contact `{final.contacts[0].uri.text[:80]}` is no SIP URI, so a SIP client cannot follow it."
+            if final.contacts
+            else " It names no Contact, so nobody can follow it."
+        )
     elif not waited or transaction.method != "INVITE":
         severity, remark = Severity.INFO, ""
     else:

@@ -28,7 +28,7 @@ def _shortly_before(prack: Transaction, model: Model) -> list[Transaction]:
     return known[max(0, end - LOOKED_AT) : end]
 
 
-def _invites_of(prack: Transaction, model: Model) -> list[Transaction]:
+def invites_of(prack: Transaction, model: Model) -> list[Transaction]:
     """The INVITEs of the dialog shortly before a PRACK."""
     return [
         item
@@ -67,7 +67,7 @@ def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     refused = final is not None and (final.status == 481 or (malformed and (final.status or 0) >= 300))
     if model.relayed_from_further_on(transaction) or model.is_forwarded(transaction):
         return
-    invites = _invites_of(transaction, model)
+    invites = invites_of(transaction, model)
     sent = [
         (item.rseq, invite.request.cseq.number)
         for invite in invites
@@ -76,6 +76,9 @@ def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     ]
     known = (rack.rseq, rack.cseq) in sent and rack.method == "INVITE"
     if known and (not refused or _is_due(transaction, invites, model)):
+        return
+    if known and earlier_prack(transaction, model) and not due_in_other_branch(transaction, invites, model):
+        # What is wrong then is that it was sent at all.
         return
     if not sent and not refused and not malformed:
         yield NotCheckable("the reliable response of a PRACK is not in the trace")
@@ -96,7 +99,7 @@ def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         + ("" if expected else ", and no response that is to be acknowledged is in the trace.")
         + (f" {name_of(final)} answered {phrase_of(final)}." if final is not None and refused else "")
         + (" The INVITE had already ended." if over else "")
-        + _due_in_other_branch(transaction, invites, model),
+        + due_in_other_branch(transaction, invites, model),
         key=("known" if known else "unknown", "refused" if refused else "accepted"),
         calls=(transaction.call_id,),
         severity=Severity.INFO if over and known else None if refused else Severity.MEDIUM,
@@ -104,7 +107,18 @@ def rack_mismatch(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     )  # fmt: skip
 
 
-def _due_in_other_branch(prack: Transaction, invites: list[Transaction], model: Model) -> str:
+def earlier_prack(prack: Transaction, model: Model) -> Transaction | None:
+    """The PRACK that acknowledged the same response before this one, if there is one."""
+    rack, request = rack_of(prack.request), prack.request
+    for item in _shortly_before(prack, model):
+        if item.method != "PRACK" or rack_of(item.request) != rack or item.request.to.tag != request.to.tag:
+            continue
+        if (item.source_node, item.destination_node) == (prack.source_node, prack.destination_node):
+            return item
+    return None
+
+
+def due_in_other_branch(prack: Transaction, invites: list[Transaction], model: Model) -> str:
     """Names the early dialog of a fork that waits for a PRACK with this RSeq, and has another To tag."""
     rack, tag = rack_of(prack.request), prack.request.to.tag
     for invite in invites:
@@ -153,7 +167,7 @@ def prack_rejected(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         return
     if model.relayed_from_further_on(transaction):
         return
-    if final.status == 481 and not _is_due(transaction, _invites_of(transaction, model), model):
+    if final.status == 481 and not _is_due(transaction, invites_of(transaction, model), model):
         return
     yield Found(
         (at_header(transaction.request, "rack", "the PRACK"), at(final, "its refusal")),
@@ -180,7 +194,7 @@ def prack_sdp_missing(transaction: Transaction, model: Model) -> Iterator[Outcom
     if model.descriptions.of(request) is not None or (request.content_length or 0) > 0:
         return
     rack = rack_of(request)
-    for invite in _invites_of(transaction, model):
+    for invite in invites_of(transaction, model):
         if model.descriptions.of(invite.request) is not None or (invite.request.content_length or 0) > 0:
             continue
         offers = [item for item in model.reliable_provisionals(invite) if model.descriptions.of(item.response)]

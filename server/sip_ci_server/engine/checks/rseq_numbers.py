@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
+from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci_server.engine.checks.registry import Found, Outcome, at_header, check
 from sip_ci_server.engine.checks.reliable_provisionals import ABSENT, is_reliable
@@ -78,6 +79,51 @@ def rseq_gap(transaction: Transaction, model: Model) -> Iterator[Outcome]:
             calls=(transaction.call_id,),
         )
         return
+
+
+@check(
+    "rseq-reused",
+    title="Two different responses have the RSeq {rseq}",
+    severity=Severity.MEDIUM,
+    category=Category.SIGNALING,
+    rfc="RFC 3262 §3, §4",
+    absent=ABSENT,
+    only=is_reliable,
+)
+def rseq_reused(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """A reliable response has the To tag and RSeq of an earlier one, and another status or other media: the client must
+    discard it as a retransmission (RFC 3262 §4).
+    """
+    for item in model.reliable_provisionals(transaction):
+        first = item.response
+        for later in item.sends[1:]:
+            if later.fidelity is Fidelity.TRUNCATED or first.fidelity is Fidelity.TRUNCATED:
+                continue
+            other_media = _media_of(later, model) != _media_of(first, model)
+            if later.status == first.status and not other_media:
+                continue
+            if later.observation.source != first.observation.source:
+                continue
+            what = "another description" if other_media else f"another status ({phrase_of(later)})"
+            yield Found(
+                (at_header(first, "rseq", "one reliable response"), at_header(later, "rseq", f"{what}, same number")),
+                f"{name_of(later)} sent {phrase_of(first)} and later {phrase_of(later)} with {what}, both with RSeq"
+                f" {item.rseq}. The client has to take the second for a repetition of the first and to discard it.",
+                {"rseq": str(item.rseq)},
+                key=("media" if other_media else "status",),
+                calls=(transaction.call_id,),
+            )
+            return
+
+
+def _media_of(response: SipMessage, model: Model) -> list[tuple[str, int, str]]:
+    """Where the streams of a response's description go."""
+    description = model.descriptions.of(response)
+    if description is None:
+        return []
+    return [
+        (media.media, media.port, media.connection.address if media.connection else "") for media in description.media
+    ]
 
 
 @check(

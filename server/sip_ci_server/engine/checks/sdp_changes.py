@@ -8,6 +8,7 @@ from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
 from sip_ci.trace.sdp import SdpLine, SessionDescription
+from sip_ci.wording import plural
 from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, Proof, at, at_header, at_sdp, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
@@ -121,22 +122,27 @@ def sdp_origin_changed(leg: Leg, model: Model) -> Iterator[Outcome]:
     only=lambda leg: bool(leg.transactions),
 )
 def sdp_media_line_dropped(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """The number of m-lines never decreases: a medium that is no longer wanted keeps its line with port zero."""
+    """The number of m-lines never decreases: a medium that is no longer wanted keeps its line with port zero.
+
+    An offer that was refused is judged, too, but changes nothing in the session (RFC 3264 §8).
+    """
     most: Round | None = None
-    for item in accepted_rounds(leg, model):
-        if item.offer.defects or not item.offer.media:
+    for item in model.rounds[leg.number]:
+        if item.offer.defects:
             continue
         if most is None or len(item.offer.media) >= len(most.offer.media):
-            most = item
+            if item.rejected is None:
+                most = item
             continue
         left, right = most.offer, item.offer
+        last = right.media[-1].line if right.media else right.lines[-1]
         yield Found(
             (
                 at_sdp(most.offer_message, left.media[-1].line, f"medium {len(left.media)} of the session"),
-                at_sdp(item.offer_message, right.media[-1].line, f"the last of {len(right.media)} in the new offer"),
+                at_sdp(item.offer_message, last, f"the new offer ends, with {plural(len(right.media), 'media line')}"),
             ),
             f"The session has the media {', '.join(media.media for media in left.media)}, and the later"
-            f" {item.offer_message.summary} offers only {', '.join(media.media for media in right.media)}.",
+            f" {item.offer_message.summary} offers only {', '.join(media.media for media in right.media) or 'none'}.",
             {"before": str(len(left.media)), "after": str(len(right.media))},
             key=("caller" if item.offered_by_caller else "callee",),
             calls=(leg.call_id,),

@@ -16,6 +16,8 @@ _DISCARD_PORT = 9
 _NO_VALUE = re.compile(r"\?+|\(?null\)?|undefined|none|nan|\$\{?\w+\}?|\{\{?\s?\w+\s?\}?\}|\[[a-z]\w*\]", re.IGNORECASE)
 """Placeholders of programs and templates; what people write to hide an address is none of them."""
 
+_BROADCAST = "255.255.255.255"
+
 
 @check(
     "sdp-rtp-port-odd",
@@ -54,14 +56,20 @@ def sdp_rtp_port_odd(item: Described, model: Model) -> Iterator[Outcome]:
     rfc="RFC 8866 §5.7",
 )
 def sdp_connection_malformed(item: Described, model: Model) -> Iterator[Outcome]:
-    """The address of a c= line has a slash though it is no multicast address, or is what a program writes where it has
-    no value, such as `?` or `[media_ip]`; or, low, the session has several c= lines.
+    """The address of a c= line has a slash though it is no multicast address, stands in brackets as in a URI, or is
+    what a program writes where it has no value, such as `?` or `[media_ip]`; or, low, the session has several c= lines.
     """
     del model
     lines = [line for line in item.description.lines if line.type == "c"]
     empty = next((line for line in lines if _NO_VALUE.fullmatch(_address_in(line))), None)
+    everyone = next((line for line in lines if _address_in(line) == _BROADCAST), None)
+    if everyone is not None:
+        yield _malformed(item, everyone, f"has {_BROADCAST}, which is the address of no host", "broadcast", None)
     if empty is not None:
         yield _malformed(item, empty, "has a placeholder in place of an address", "no value", None)
+    bracketed = next((line for line in lines if _is_bracketed(_address_in(line))), None)
+    if bracketed is not None:
+        yield _malformed(item, bracketed, "has its IPv6 address in brackets", "brackets", None)
     sliced = next((line for line in lines if _is_sliced_unicast(line)), None)
     if sliced is not None:
         address = sliced.value.split()[2]
@@ -73,6 +81,16 @@ def sdp_connection_malformed(item: Described, model: Model) -> Iterator[Outcome]
 
 def _address_in(line: SdpLine) -> str:
     return "".join(line.value.split(None, 2)[2:])[:80]
+
+
+def _is_bracketed(address: str) -> bool:
+    """Whether it is an IPv6 address in brackets, which belong into a URI alone (RFC 8866 §9: IP6-address)."""
+    if not (address.startswith("[") and address.endswith("]")):
+        return False
+    try:
+        return ipaddress.ip_address(address[1:-1]).version == 6
+    except ValueError:
+        return False
 
 
 def _is_sliced_unicast(line: SdpLine) -> bool:

@@ -27,6 +27,9 @@ _HEAD = re.compile(
     re.MULTILINE,
 )
 _LONGEST_SEGMENT = 1 << 17
+_HASHES = re.compile(rb"\n#[#\r\n]*\Z")
+"""The marks that ngrep prints without `-q`, one for each packet that it saw."""
+_LONGEST_MARKS = 4096
 
 
 class NgrepLayout:
@@ -46,16 +49,24 @@ class NgrepLayout:
         found: list[Head] = []
         for index, match in enumerate(matches):
             head = _head(text, match)
+            limit = matches[index + 1].start() if index + 1 < len(matches) else len(text)
+            end = _before_marks(text, head.payload, limit)
             if match["transport"] == b"U":
-                found.append(head)
+                found.append(head if end == limit else replace(head, end=end))
                 continue
-            end = matches[index + 1].start() if index + 1 < len(matches) else len(text)
             payload = with_carriage_returns(text[head.payload : min(end, head.payload + _LONGEST_SEGMENT)], b".")
             # The line end of ngrep itself is no part of the payload.
             found += joiner.add(replace(head, end=end), payload.removesuffix(b"\n").removesuffix(b"\n"))
         found += joiner.rest()
         found.sort(key=lambda head: head.start)
         yield from found
+
+
+def _before_marks(text: LogText, start: int, end: int) -> int:
+    """Where a payload ends, without the marks behind it."""
+    window = max(start, end - _LONGEST_MARKS)
+    marks = _HASHES.search(text[window:end])
+    return end if marks is None else window + marks.start() + 1
 
 
 def _head(text: LogText, match: re.Match[bytes]) -> Head:

@@ -1,0 +1,66 @@
+"""How digest credentials are written: parameters that must not be quoted (RFC 7616 §3.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sip_ci.findings import Category, Confidence, Severity
+from sip_ci.trace.message import SipMessage
+from sip_ci_server.engine.attempts import Attempt
+from sip_ci_server.engine.checks.digest import was_refused
+from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
+from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.sequence import phrase_of
+
+_HEADERS = ("authorization", "proxy-authorization")
+_QUOTED = re.compile(r'[\s,](algorithm|nc)\s*=\s*"', re.IGNORECASE)
+"""`qop` is left out: so many programs quote it that servers read it."""
+
+
+def _quoted_in(request: SipMessage) -> tuple[str, str] | None:
+    """The header and the first of its parameters that is quoted and must not be."""
+    for name in _HEADERS:
+        for line in request.lines_of(name)[:4]:
+            found = _QUOTED.search(request.value_of(line))
+            if found is not None:
+                return name, found[1].lower()
+    return None
+
+
+@check(
+    "auth-parameter-quoted",
+    title="The credentials have {parameter} in quotes, and are refused",
+    severity=Severity.MEDIUM,
+    category=Category.SECURITY,
+    rfc="RFC 7616 §3.4",
+    confidence=Confidence.LIKELY,
+    absent="no request in the trace has credentials",
+    only=lambda attempt: any(item.request.lines_of(name) for item in attempt.transactions for name in _HEADERS),
+)
+def auth_parameter_quoted(attempt: Attempt, model: Model) -> Iterator[Outcome]:
+    """Refused credentials have `algorithm` or `nc` in quotes, which a sender must not write (RFC 7616 §3.4).
+
+    Silent where a server accepts such credentials anywhere in the trace: then the quotes are not what it refuses.
+    """
+    for item in attempt.transactions:
+        quoted = _quoted_in(item.request)
+        if quoted is None or not was_refused(item) or item.final is None or model.is_forwarded(item):
+            continue
+        if any(
+            other.success is not None and other.destination == item.destination and _quoted_in(other.request)
+            for other in model.transactions
+            if other.method == item.method
+        ):
+            return
+        name, parameter = quoted
+        yield Found(
+            (at_header(item.request, name, f"{parameter} in quotes"), at(item.final, "its refusal")),
+            f'{item.method} has `{parameter}="…"` in its credentials. This parameter is a bare word or number; the'
+            " server"
+            f" answered {phrase_of(item.final)}.",
+            {"parameter": parameter},
+            key=(parameter,),
+            calls=(item.call_id,),
+        )
+        return
