@@ -8,10 +8,11 @@ from sip_ci.findings import Category, Severity
 from sip_ci.trace.headers import NameAddr
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Transport
-from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
+from sip_ci_server.engine.checks.registry import Found, Outcome, Proof, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.message_faults import ROUND_TRIP
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.nodes import Node
 from sip_ci_server.engine.sequence import name_of, phrase_of, seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
@@ -29,7 +30,7 @@ _STREAMS = frozenset({"tcp", "tls", "ws", "wss"})
     category=Category.SIGNALING,
     rfc="RFC 3261 §12.1.1, §12.1.2",
     absent="the trace holds no answered call with several Record-Routes",
-    only=lambda leg: leg.answer is not None and bool(leg.transactions or leg.elsewhere),
+    only=lambda leg: leg.answer is not None and len(leg.answer.record_routes) > 1,
 )
 def route_set_reversed(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The callee takes the Record-Routes of the INVITE in their order, the caller those of the 2xx in reverse (RFC 3261
@@ -37,35 +38,51 @@ def route_set_reversed(leg: Leg, model: Model) -> Iterator[Outcome]:
     """
     if leg.answer is None:
         return
+    for ack in model.lookups.acks_within(leg.call_id, leg.caller_tag, leg.callee_tag):
+        again = sum((seconds_between(ack, one) or 0.0) > ROUND_TRIP for one in leg.answers)
+        if again > 1 and _is_reversed(leg, leg.answer, ack, model.nodes.source(ack), by_caller=True):
+            result = f" The {phrase_of(leg.answer)} was sent again all the same."
+            yield _wrong_order(leg, leg.answer, ack, at(leg.answers[-1], "the answer, sent again"), result)
+            return
     for item in (*leg.transactions, *leg.elsewhere):
         by_caller = leg.sent_by_caller(item)
-        recorded = leg.answer.record_routes if by_caller else leg.invite.request.record_routes
-        if len(item.request.via) != 1 or item.source_node != (leg.caller if by_caller else leg.callee):
-            continue
-        wrong = [_place(entry) for entry in recorded]
-        if not by_caller:
-            wrong.reverse()
-        if len(set(wrong)) < 2 or wrong == wrong[::-1] or [_place(entry) for entry in item.request.routes] != wrong:
-            continue
-        if not _failed(item, model):
-            continue
-        origin = leg.answer if by_caller else leg.invite.request
-        shown = ", ".join(entry.uri.text for entry in item.request.routes)
-        yield Found(
-            (
-                at_header(origin, "record-route", "the proxies, as they were recorded"),
-                at_header(item.request, "route", "the request, in the wrong order"),
-                *([at(item.final, "its answer")] if item.final is not None else []),
-            ),
-            f"{name_of(item.request)} is the {'caller' if by_caller else 'callee'} and sent {item.method} with the"
-            f" Route {shown}. "
-            + ("A caller reverses the Record-Routes." if by_caller else "A callee takes the Record-Routes as they are.")
-            + (f" It was answered {phrase_of(item.final)}." if item.final else " It got no response."),
-            {"method": item.method},
-            key=(item.method, "caller" if by_caller else "callee"),
-            calls=(leg.call_id,),
-        )
-        return
+        if _is_reversed(leg, leg.answer, item.request, item.source_node, by_caller=by_caller) and _failed(item, model):
+            origin = leg.answer if by_caller else leg.invite.request
+            proof = at(item.final, "its answer") if item.final is not None else None
+            result = f" It was answered {phrase_of(item.final)}." if item.final else " It got no response."
+            yield _wrong_order(leg, origin, item.request, proof, result)
+            return
+
+
+def _is_reversed(leg: Leg, answer: SipMessage, request: SipMessage, source: Node | None, *, by_caller: bool) -> bool:
+    """Whether a request of one end of the call has the recorded proxies in the order of the other end."""
+    recorded = answer.record_routes if by_caller else leg.invite.request.record_routes
+    if len(request.via) != 1 or source != (leg.caller if by_caller else leg.callee):
+        return False
+    wrong = [_place(entry) for entry in recorded]
+    if not by_caller:
+        wrong.reverse()
+    if len(set(wrong)) < 2 or wrong == wrong[::-1]:
+        return False
+    return [_place(entry) for entry in request.routes] == wrong
+
+
+def _wrong_order(leg: Leg, origin: SipMessage, request: SipMessage, proof: Proof | None, result: str) -> Found:
+    by_caller = origin is leg.answer
+    shown = ", ".join(entry.uri.text for entry in request.routes)
+    end = "caller" if by_caller else "callee"
+    rule = "A caller reverses the Record-Routes." if by_caller else "A callee takes the Record-Routes as they are."
+    return Found(
+        (
+            at_header(origin, "record-route", "the proxies, as they were recorded"),
+            at_header(request, "route", "the request, in the wrong order"),
+            *((proof,) if proof is not None else ()),
+        ),
+        f"{name_of(request)} is the {end} and sent {request.method} with the Route {shown}. {rule}{result}",
+        {"method": request.method},
+        key=(request.method, end),
+        calls=(leg.call_id,),
+    )
 
 
 def _place(entry: NameAddr) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from sip_ci_server.engine.addresses import parse_address, same_address
 from sip_ci_server.engine.checks.dialog_headers import has_failed_inside
 from sip_ci_server.engine.checks.pracks import ABSENT as NO_PRACK
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
+from sip_ci_server.engine.checks.responses import SILENCE
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.message_faults import ROUND_TRIP
 from sip_ci_server.engine.model import Model
@@ -84,7 +85,7 @@ def _came_over(invite: Transaction) -> str:
 
 @check(
     "contact-other-listener",
-    title="The Contact of the answer names another port or transport than the call came to",
+    title="The Contact of the {message} names another port or transport than {place}",
     severity=Severity.HIGH,
     category=Category.SIGNALING,
     rfc="RFC 3261 §12.1.1, §8.1.1.8",
@@ -97,8 +98,10 @@ def contact_other_listener(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The callee took the INVITE on one of its ports, its Contact names another one, and the ACK does not arrive (RFC
     3261 §12.1.1: the Contact is where it wants requests of the dialog).
 
-    Judged only where the callee sends its 2xx again and again, for a program may well listen on several ports.
+    Judged only where the callee sends its 2xx again and again, for a program may well listen on several ports. So is
+    the caller's Contact: where a request of the callee went there over UDP in a call over a stream, and got no answer.
     """
+    yield from _caller_elsewhere(leg, model)
     answer, invite = leg.answer, leg.invite
     place = invite.destination
     if answer is None or place is None or len(answer.contacts) != 1 or len(leg.answers) < COMPLAINS:
@@ -124,9 +127,43 @@ def contact_other_listener(leg: Leg, model: Model) -> Iterator[Outcome]:
         f"The INVITE came to {place} over {over.upper()}, and the Contact of the {phrase_of(answer)} is"
         f" `{uri.text[:120]}`: port {uri.effective_port} over {named.upper()}. The answer was sent"
         f" {times(len(leg.answers))}, so no ACK arrived.",
+        {"message": "answer", "place": "the call came to"},
         key=("transport" if named != over else "port",),
         calls=(leg.call_id,),
     )
+
+
+def _caller_elsewhere(leg: Leg, model: Model) -> Iterator[Outcome]:
+    """The caller's Contact leads requests of the callee off the stream of the call, and they are lost."""
+    invite = leg.invite
+    place, request = invite.source, invite.request
+    if place is None or not invite.transport.reliable or len(request.via) != 1 or len(request.contacts) != 1:
+        return
+    uri, over = request.contacts[0].uri, _came_over(invite)
+    named = _transport_of(request)
+    if not uri.is_sip or named == over or not same_address(uri.host, place.host) or request.record_routes:
+        return
+    for item in (*leg.transactions, *leg.elsewhere):
+        went = item.destination
+        if leg.sent_by_caller(item) or item.transport is not Transport.UDP or went is None or item.final is not None:
+            continue
+        if not same_address(went.host, uri.host) or went.port != uri.effective_port or item.request.routes:
+            continue
+        if item.provisionals or not model.seen.would_show(item.time, SILENCE):
+            continue
+        yield Found(
+            (
+                at(request, f"the INVITE came from {place} over {over.upper()}"),
+                at_header(request, "contact", f"port {uri.effective_port} over {named.upper()}"),
+                at(item.request, "a request to this Contact, which got no answer"),
+            ),
+            f"The INVITE came from {place} over {over.upper()}, and its Contact is `{uri.text[:120]}`: port"
+            f" {uri.effective_port} over {named.upper()}. {item.method} of the callee went there and got no answer.",
+            {"message": "INVITE", "place": "it came from"},
+            key=("caller",),
+            calls=(leg.call_id,),
+        )
+        return
 
 
 @check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,7 @@ from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, 
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.transactions import Transaction
 
+_COUNTER = re.compile(r"[0-9A-Fa-f]{8}")
 REQUIRED = ("username", "realm", "nonce", "uri", "response")
 """What digest credentials must have (RFC 7616 §3.4)."""
 STRONG = ("sha-256", "sha-256-sess", "sha-512-256", "sha-512-256-sess")
@@ -244,7 +246,7 @@ def auth_credentials_incomplete(attempt: Attempt, model: Model) -> Iterator[Outc
     absent="the trace holds no request with credentials",
 )
 def auth_qop_nc_error(model: Model, _: Model) -> Iterator[Outcome]:
-    """Credentials with qop lack nc or cnonce, or a client counts two requests with one nonce alike (RFC 7616 §3.4).
+    """Credentials with qop lack nc or cnonce, have an nc of other than eight digits, or a client counts two requests with one nonce alike (RFC 7616 §3.4).
 
     Medium where the request was refused, else low. Forwarded copies, ACK and CANCEL repeat credentials rightly.
     """
@@ -262,8 +264,11 @@ def auth_qop_nc_error(model: Model, _: Model) -> Iterator[Outcome]:
             place = (entry.get("nonce"), entry.get("nc"), item.source_node, item.destination_node)
             request = (item.call_id, item.request.cseq.number)
             again = not lacking and counted.setdefault(place, request) != request
+            counter = entry.get("nc")
+            misspelled = not lacking and _COUNTER.fullmatch(counter) is None
             fault = f"with qop have no {' and no '.join(lacking)}" if lacking else "count two requests alike"
-            if not (lacking or again) or fault in told or model.is_forwarded(item):
+            fault = "count with other than eight digits" if misspelled else fault
+            if not (lacking or again or misspelled) or fault in told or model.is_forwarded(item):
                 continue
             told.add(fault)
             yield Found(
@@ -272,6 +277,8 @@ def auth_qop_nc_error(model: Model, _: Model) -> Iterator[Outcome]:
                 + (
                     f" and have no {' and no '.join(lacking)}."
                     if lacking
+                    else f" and `nc={counter[:20]}`, where eight hexadecimal digits are due."
+                    if misspelled
                     else f" and `nc={entry.get('nc')}`, which an earlier request with the same nonce had: a server that"
                     " guards against replays refuses the second."
                 ),
@@ -316,7 +323,12 @@ def _other_uris(request: SipMessage) -> list[Uri]:
     """The URIs that digests of a request were made for, where they are not the Request-URI."""
     target = request.request_uri
     uris = [parse_uri(entry.get("uri")) for entry in digests_of(request)]
-    return [uri for uri in uris if uri.host and target.host and (uri.user, uri.host) != (target.user, target.host)]
+    return [uri for uri in uris if uri.host and target.host and _place_of(uri) != _place_of(target)]
+
+
+def _place_of(uri: Uri) -> tuple[str, str, int, str]:
+    """What servers compare of the two URIs: user, host, port and transport, with the defaults filled in."""
+    return uri.user, uri.host, uri.effective_port, (uri.parameter("transport") or "udp").lower()
 
 
 def _tolerant(model: Model) -> frozenset[str]:

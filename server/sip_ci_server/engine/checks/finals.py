@@ -26,6 +26,8 @@ _CODEC_REFUSALS = (406, 415, 488, 606)
 _OTHER_CHECKS = frozenset({401, 407, 422, 423, 482, 483})
 """Codes that have checks of their own, or that a client answers with another try."""
 _HANDLED_ELSEWHERE = ("REGISTER", "BYE", "CANCEL", "ACK", "PRACK")
+_JUDGED_ELSEWHERE = frozenset({("PUBLISH", 412)})
+"""Refusals that a client makes good by another request; a check of its own says where it does not."""
 _WORKING_ANSWERS_TO_OPTIONS = range(300, 500)
 
 
@@ -64,7 +66,7 @@ def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcom
     final = transaction.final
     if final is None or final.status != code or not transaction.is_initial or transaction.method in _HANDLED_ELSEWHERE:
         return
-    if model.relayed_from_further_on(transaction):
+    if model.relayed_from_further_on(transaction) or (transaction.method, code) in _JUDGED_ELSEWHERE:
         return
     request = transaction.request
     severity, remark = _lowered(transaction, model, code)

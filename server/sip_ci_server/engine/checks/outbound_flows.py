@@ -16,6 +16,8 @@ from sip_ci_server.engine.sequence import name_of, phrase_of
 from sip_ci_server.engine.transactions import Transaction
 
 _LARGEST = 2**31 - 1
+_WHOLE = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
+"""What shows all headers of a message."""
 
 
 def _flow(request: SipMessage) -> NameAddr | None:
@@ -42,7 +44,7 @@ def reg_outbound_incomplete(transaction: Transaction, model: Model) -> Iterator[
     """
     request = transaction.request
     contact = _flow(request)
-    if contact is None or request.fidelity is not Fidelity.EXACT or model.is_forwarded(transaction):
+    if contact is None or request.fidelity not in _WHOLE or model.is_forwarded(transaction):
         return
     value = contact.parameter("reg-id") or ""
     faults = []

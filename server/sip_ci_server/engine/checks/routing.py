@@ -26,12 +26,12 @@ from sip_ci_server.engine.transactions import Transaction
     category=Category.NAT,
     rfc="RFC 3581 §4",
     needs=Needs.ADDRESSES,
-    absent="no answered request asks for rport",
-    only=lambda transaction: bool(transaction.responses) and transaction.request.top_via.parameter("rport") is not None,
+    absent="the trace holds no answered request",
+    only=lambda transaction: bool(transaction.responses),
 )
 def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The request asked for `rport`, and the response went to the Via's sent-by all the same (RFC 3581 §4, RFC 3261
-    §18.2.2).
+    §18.2.2). Or it did not ask, and the response went neither there nor to the port in the Via.
 
     Medium where the client got the response there all the same, because no NAT lies between and it listens on that
     port.
@@ -40,7 +40,10 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     if transaction.transport is not Transport.UDP or source is None or source.is_unnamed or not transaction.responses:
         return
     # A log's own side is worked out from the very headers that are in question here.
-    if model.seen.origin is TraceOrigin.LOG or transaction.request.top_via.parameter("rport") is None:
+    if model.seen.origin is TraceOrigin.LOG:
+        return
+    if transaction.request.top_via.parameter("rport") is None:
+        yield from _sent_nowhere(transaction, source, model)
         return
     wrong = [item for item in transaction.responses if _is_astray(item, source, model)]
     # Some stacks send 100 back where the request came from, and only what the application says to the Via's address.
@@ -63,6 +66,31 @@ def resp_misrouted(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         key=(transaction.method,),
         calls=(transaction.call_id,),
         severity=Severity.MEDIUM if arrived else None,
+    )
+
+
+def _sent_nowhere(transaction: Transaction, source: Endpoint, model: Model) -> Iterator[Outcome]:
+    """A response to a request without rport that went to another place than both its source and its Via."""
+    via = transaction.request.top_via
+    named = {(host, via.effective_port) for host in (source.host, via.host, via.parameter("maddr") or "")}
+    for response in transaction.responses:
+        actual = response.observation.destination
+        if actual is None or not _is_astray(response, source, model) or (actual.host, actual.port) in named:
+            return
+    actual = transaction.responses[0].observation.destination
+    arrived = _arrived(transaction, model)
+    yield Found(
+        (
+            at_header(transaction.request, "via", f"the request came from {source} and names {via.host}"),
+            at_header(transaction.responses[0], "via", f"the response was sent to {actual}"),
+        ),
+        f"{transaction.method} came from {source}, and its Via names {via.host} port {via.effective_port}. The response"
+        f" was sent to {actual}, which is neither."
+        f"{' The client got it all the same.' if arrived else ' The client did not get it.'}",
+        {"actual": str(actual)},
+        key=(transaction.method, "elsewhere"),
+        calls=(transaction.call_id,),
+        severity=Severity.LOW if arrived else None,
     )
 
 

@@ -264,31 +264,3 @@ def contact_missing_subscribe(transaction: Transaction, model: Model) -> Iterato
         calls=(transaction.call_id,),
         severity=None if final is not None and final.status == 400 else Severity.LOW,
     )
-
-
-@check(
-    "publish-no-etag",
-    title="The {status} to PUBLISH has no {missing}",
-    severity=Severity.LOW,
-    category=Category.COMPLIANCE,
-    rfc="RFC 3903 §6",
-    absent="the trace holds no PUBLISH",
-    only=lambda transaction: transaction.method == "PUBLISH" and transaction.success is not None,
-)
-def publish_no_etag(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A 2xx to PUBLISH has no SIP-ETag or no Expires (RFC 3903 §6), without which it cannot be refreshed in time."""
-    success = transaction.success
-    if success is None or success.fidelity is not Fidelity.EXACT or model.is_forwarded(transaction):
-        return
-    if event_of(transaction.request) == "vq-rtcpxr":
-        return
-    missing = [name for name in ("SIP-ETag", "Expires") if not success.lines_of(name.lower())]
-    if not missing:
-        return
-    yield Found(
-        (at(transaction.request, "the PUBLISH"), at(success, f"has no {' and no '.join(missing)}")),
-        f"{name_of(success)} answered PUBLISH {phrase_of(success)} without {' and '.join(missing)}.",
-        {"status": str(success.status), "missing": " and no ".join(missing)},
-        key=tuple(missing),
-        calls=(transaction.call_id,),
-    )

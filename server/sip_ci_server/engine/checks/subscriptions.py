@@ -39,12 +39,13 @@ def _is_granted(transaction: Transaction) -> bool:
 
 
 def notifies_of(transaction: Transaction, model: Model) -> list[Transaction]:
-    """The NOTIFY requests of the subscription that a SUBSCRIBE opens or refreshes."""
+    """The NOTIFY requests of the subscription that a SUBSCRIBE opens or refreshes, by the tag of either side."""
     tag = transaction.request.from_.tag
+    notifiers = {response.to.tag for response in transaction.responses} - {""}
     return [
         item
         for item in model.transactions_of(transaction.call_id)
-        if item.method == "NOTIFY" and item.request.to.tag == tag
+        if item.method == "NOTIFY" and (item.request.to.tag == tag or item.request.from_.tag in notifiers)
     ]
 
 
@@ -292,34 +293,3 @@ def sub_loop(model: Model, _: Model) -> Iterator[Outcome]:
             calls=tuple(dict.fromkeys(item.call_id for item in window)),
             severity=Severity.INFO if is_from_test_tool(request) else None,
         )
-
-
-@check(
-    "publish-412",
-    title="PUBLISH with an entity tag that the server does not know",
-    severity=Severity.LOW,
-    category=Category.SIGNALING,
-    rfc="RFC 3903 §6",
-    absent="the trace holds no PUBLISH",
-    only=lambda transaction: transaction.method == "PUBLISH",
-)
-def publish_412(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """A PUBLISH was answered 412, and the client did not publish its whole state anew (RFC 3903 §4.1, §6)."""
-    final = transaction.final
-    if final is None or final.status != 412 or model.relayed_from_further_on(transaction):
-        return
-    user = transaction.request.from_.uri.user
-    if any(
-        attempt.last.number > transaction.number
-        and attempt.last.method == "PUBLISH"
-        and attempt.last.success is not None
-        for attempt in model.attempts_of(user)
-    ):
-        return
-    yield Found(
-        (at_header(transaction.request, "sip-if-match", "the entity tag"), at(final, "is unknown")),
-        f"PUBLISH of {transaction.request.to.uri.text} named an entity tag that the server does not know, and no later"
-        f" PUBLISH"
-        " of this user succeeded.",
-        calls=(transaction.call_id,),
-    )

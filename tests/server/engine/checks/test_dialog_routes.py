@@ -52,6 +52,30 @@ def test_routes_that_are_right_or_do_no_harm(route: str, by_callee: bool, status
     assert "route-set-reversed" not in hung_up(route, by_callee=by_callee, status=status).findings()
 
 
+@pytest.mark.parametrize(
+    ("route", "again", "expected"),
+    [(IN_ORDER, (1.5, 2.5, 4.5), True), (REVERSED, (1.5, 2.5, 4.5), False), (IN_ORDER, (), False)],
+    ids=["wrong-and-lost", "right-and-lost", "wrong-and-taken"],
+)
+def test_an_ack_that_takes_the_wrong_proxy_first(route: str, again: tuple[float, ...], expected: bool) -> None:
+    ladder = Ladder()
+    call = ladder.call(*WAY, record_route=True)
+    invite = call.invite(0.0)
+    success = call.respond(invite, 200, 1.0)
+    call.ack(invite, 1.03, hops=(0,))
+    for packet in ladder.packets:
+        if packet.raw.startswith(b"ACK"):
+            lines = [line for line in packet.raw.split(b"\r\n") if not line.startswith(b"Route:")]
+            lines[0] = lines[0].replace(b"sip:bob@", b"sip:")
+            packet.raw = b"\r\n".join([lines[0], route.encode(), *lines[1:]])
+    ladder.again(success, *again)
+    findings = ladder.end(60.0).findings()
+
+    assert ("route-set-reversed" in findings and findings["route-set-reversed"].root) is expected
+    if expected:
+        assert not findings["ack-missing-2xx"].root
+
+
 def test_two_entries_of_one_proxy_have_no_wrong_order() -> None:
     ladder = Ladder()
     call = ladder.call(ALICE, PROXY, BOB)
@@ -85,7 +109,7 @@ def test_an_ack_over_udp_to_a_contact_with_tls() -> None:
     assert finding.severity is Severity.HIGH
     assert finding.root
     assert "transport=tls" in finding.title
-    assert not findings["ack-ignored"].root
+    assert not findings["ack-missing-2xx"].root
 
 
 def test_a_bye_over_udp_that_was_taken_is_low() -> None:

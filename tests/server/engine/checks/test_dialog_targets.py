@@ -78,6 +78,43 @@ def test_a_contact_without_the_transport_of_the_call() -> None:
     assert "ack-missing-2xx" in findings
 
 
+def _called_over_tls(contact: str, *, answered: bool = False) -> Ladder:
+    """A call over TLS whose callee hangs up by UDP, at the address in the caller's Contact."""
+    ladder = Ladder(transport=Transport.TLS)
+    call = ladder.call()
+    call.established()
+    for packet in ladder.packets:
+        if packet.raw.startswith(b"INVITE"):
+            lines = packet.raw.split(b"\r\n")
+            packet.raw = b"\r\n".join(
+                f"Contact: <{contact}>".encode() if line.startswith(b"Contact:") else line for line in lines
+            )
+    ladder.transport = Transport.UDP
+    bye = call.request("BYE", 10.0, by_callee=True)
+    if answered:
+        call.respond(bye, 200, 10.1)
+    else:
+        ladder.again(bye, 10.5, 11.5, 13.5, 17.5)
+    return ladder.end(60.0)
+
+
+def test_a_caller_on_tls_that_names_its_plain_listener() -> None:
+    findings = _called_over_tls(f"sip:alice@{ALICE.host}:5060").findings()
+
+    assert findings["contact-other-listener"].severity is Severity.HIGH
+    assert findings["contact-other-listener"].root
+    assert not findings["bye-no-response"].root
+
+
+def test_a_caller_on_tls_that_listens_to_udp_as_well() -> None:
+    assert "contact-other-listener" not in _called_over_tls(f"sip:alice@{ALICE.host}:5060", answered=True).findings()
+
+
+def test_a_caller_on_tls_that_says_so() -> None:
+    contact = f"sip:alice@{ALICE.host}:5060;transport=tls"
+    assert "contact-other-listener" not in _called_over_tls(contact).findings()
+
+
 def _recorded(port: int, status: int) -> Ladder:
     ladder = Ladder()
     call = ladder.call(ALICE, PROXY, BOB, record_route=True)

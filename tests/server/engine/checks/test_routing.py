@@ -55,6 +55,30 @@ def test_without_rport_the_via_is_where_responses_belong() -> None:
     assert "resp-misrouted" not in ladder.findings()
 
 
+@pytest.mark.parametrize(
+    ("target", "repeated", "expected"),
+    [
+        (Endpoint(ALICE.host, 5280), True, Severity.HIGH),
+        (Endpoint(ALICE.host, 5280), False, Severity.LOW),
+        (ALICE, True, None),
+    ],
+)
+def test_a_response_to_neither_the_source_nor_the_via(
+    target: Endpoint, repeated: bool, expected: Severity | None
+) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    bye = call.bye(10.0)
+    call.respond(bye, 200, 10.1)
+    ladder.packets[-1].destination = target
+    if repeated:
+        ladder.again(bye, 10.5, 11.5, 13.5)
+    finding = ladder.end(60.0).findings().get("resp-misrouted")
+
+    assert (finding.severity if finding else None) is expected
+
+
 def test_a_client_that_listens_there_gets_it_all_the_same() -> None:
     ladder = Ladder()
     call = ladder.call()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.calls import ALICE, Ladder, sdp
 
+from sip_ci.findings import Severity
 from sip_ci.service.wire import WireFinding
 
 
@@ -43,3 +44,29 @@ def test_a_mapping_to_nothing(line: str) -> None:
 
 def test_a_declined_medium_without_rtpmap() -> None:
     assert "sdp-rtpmap-malformed" not in _offer("m=video 0 RTP/AVP 96")
+
+
+@pytest.mark.parametrize(("formats", "expected"), [("18 18 0", True), ("0 8 18", False), ("0 0 0", True)])
+def test_a_payload_type_that_is_listed_twice(formats: str, expected: bool) -> None:
+    found = _offer("a=rtpmap:18 G729/8000", formats=formats)
+
+    assert ("sdp-format-repeated" in found) is expected
+    if expected:
+        assert found["sdp-format-repeated"].evidence[0].text.startswith("m=audio")
+
+
+def test_an_offer_that_is_refused_for_a_repeated_format() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0, offer=sdp(ALICE, media="m=audio 40000 RTP/AVP 18 18\r\na=rtpmap:18 G729/8000"))
+    call.respond(invite, 488, 0.2)
+    call.ack(invite, 0.3)
+    findings = ladder.end(10.0).findings()
+
+    assert findings["sdp-format-repeated"].root
+    assert findings["sdp-format-repeated"].severity is Severity.HIGH
+    assert not findings["sdp-488"].root
+
+
+def test_one_number_in_two_media() -> None:
+    assert "sdp-format-repeated" not in _offer("m=audio 40002 RTP/AVP 0 8", formats="0 8")
