@@ -281,7 +281,6 @@ _BROKEN = (
             then=Call(talk=1),
         ),
         "cancel-200-race",
-        log=(),
         severity=Severity.MEDIUM,
     ),
     broken(

@@ -91,6 +91,7 @@ CASES = (
         "sdp-dynamic-pt-without-rtpmap",
         sdp("offer", 1, _MAP, "a=rtpmap:96 opus/48000/2", media=f"{_OFFERED} 96 0"),
         sdp("answer", 1, media=f"{_OFFERED} 96"),
+        severity=Severity.LOW,
     ),
     broken(
         "no-connection-line",

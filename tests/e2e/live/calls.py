@@ -33,6 +33,8 @@ RTP_PORT = 6000
 """SIPp's own default."""
 _LINGER_SECONDS = 0.7
 _STOP_SECONDS = 1.0
+_CALLEE_STAYS_SECONDS = 30.0
+"""How much longer the called side is there than the caller, who may begin late on a busy machine."""
 
 
 class Side(Enum):
@@ -213,7 +215,7 @@ def _run(call: Call, hosts: dict[Side, Host], folders: dict[Side, Path]) -> None
             log="messages.log",
             calls=call.calls,
             talk=talk,
-            timeout=call.timeout,
+            timeout=call.timeout + _CALLEE_STAYS_SECONDS,
             transport=call.transport,
             keys=call.callee_keys,
             arguments=call.callee_arguments,
