@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,17 @@ def test_findings_of_the_examples_are_grounded(path: Path) -> None:
     trace = read_trace(path, path.name)
 
     assert_grounded(trace, analyze(trace, AnalysisContext()))
+
+
+ONE_OF_SEVERAL = re.compile(r"(?<![\d.,:/-])1 (?!was\b|has\b|is\b)[a-z]{2,}s\b")
+"""A count of one before a noun in the plural; `1 ms` is none."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_findings_of_the_examples_are_sentences(path: Path) -> None:
+    for finding in analyze(read_trace(path, path.name), AnalysisContext()).findings:
+        for text in (finding.title, finding.detail, finding.recommendation):
+            assert not ONE_OF_SEVERAL.search(text.replace("1 ms", "")), text
+            assert "  " not in text, "two blanks"
+        assert finding.detail.endswith("."), finding.detail
+        assert not finding.title.endswith("."), finding.title

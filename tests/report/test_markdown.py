@@ -159,6 +159,17 @@ def test_statuses_are_told_apart_only_where_there_is_more_than_one() -> None:
     assert "| Severity | findings |" in render(data, OPTIONS)
 
 
+def test_effects_are_not_counted_with_what_they_are_effects_of() -> None:
+    data = sample.make()
+    first, second, *others = data.findings
+    effect = replace(second, finding=replace(second.finding, root=False, causes=(first.finding.fingerprint,)))
+    report = render(sample.with_findings(data, [first, effect, *others]), OPTIONS)
+
+    rows = re.findall(r"^\| \S+ (?:critical|high|medium|low|info) \| (\d+) \|$", report, re.M)
+    assert sum(map(int, rows)) == len(data.findings) - 1
+    assert "| ↳ effects of these | 1 |" in report
+
+
 def test_the_call_is_drawn_twice_with_the_offending_arrow_marked() -> None:
     report = render(sample.make([sample.PRIVATE_ADDRESS]), OPTIONS)
     assert re.search(r"P0->>P1: ⚠ INVITE", report)

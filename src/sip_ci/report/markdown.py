@@ -118,8 +118,10 @@ def _issue(answers: list[tuple[IssueAnswer, list[str]]]) -> str:
 
 
 def _severity_table(data: ReportData) -> str:
-    counts = Counter((item.finding.severity, item.status) for item in data.findings)
-    statuses = [status for status in Status if status is Status.NEW or any(counts[s, status] for s in Severity)]
+    counts = Counter((item.finding.severity, item.status) for item in data.findings if item.finding.root)
+    effects = Counter(item.status for item in data.findings if not item.finding.root)
+    shown = {item.status for item in data.findings}
+    statuses = [status for status in Status if status is Status.NEW or status in shown]
     rows = [
         "| Severity | " + " | ".join(status.value if len(statuses) > 1 else "findings" for status in statuses) + " |",
         "|---" + "|--:" * len(statuses) + "|",
@@ -128,6 +130,8 @@ def _severity_table(data: ReportData) -> str:
         if any(counts[severity, status] for status in statuses):
             numbers = " | ".join(str(counts[severity, status]) for status in statuses)
             rows.append(f"| {ICONS[severity]} {severity} | {numbers} |")
+    if effects:
+        rows.append(f"| ↳ effects of these | {' | '.join(str(effects[status]) for status in statuses)} |")
     return "\n".join(rows)
 
 

@@ -36,7 +36,7 @@ def _notices(model: Model, *kinds: NoticeKind) -> list[Proof]:
 
 @check(
     "cap-duplicate-copies",
-    title="The capture holds {count} copies of packets",
+    title="The capture holds {count} of packets",
     severity=Severity.INFO,
     category=Category.CAPTURE,
     rfc="",
@@ -51,11 +51,10 @@ def cap_duplicate_copies(model: Model, _: Model) -> Iterator[Outcome]:
         yield Found(
             (at(sample, f"captured {sample.observation.copies} times"),)
             if sample
-            else (Proof("counted", text=f"{model.copies} copies"),),
-            f"{model.copies} packets are copies of others, as a capture on all interfaces or on a bridge makes"
-            f" them. They were"
-            " folded, and nothing was counted twice.",
-            {"count": str(model.copies)},
+            else (Proof("counted", text=plural(model.copies, "copy", "copies")),),
+            f"{plural(model.copies, 'packet is a copy', 'packets are copies')} of another, as a capture on all"
+            " interfaces or on a bridge makes them. Copies were folded, and nothing was counted twice.",
+            {"count": plural(model.copies, "copy", "copies")},
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from importlib import resources
 
 import pytest
 from pydantic import ValidationError
 
-from sip_ci.findings import Category
+from sip_ci.findings import Category, Severity
 from sip_ci.report.sarif_rules import rule
 from sip_ci_server.engine.checks import finals
 from sip_ci_server.engine.checks.registry import Check, all_checks
@@ -20,6 +21,10 @@ KNOWLEDGE = resources.files("sip_ci_server.engine.knowledge")
 SHORT_DESCRIPTION_LIMIT = FULL_DESCRIPTION_LIMIT = 1024
 """Characters that GitHub takes of a SARIF rule's descriptions."""
 COMMON_PLATFORMS = {"asterisk", "freeswitch", "kamailio"}
+TITLE_LIMIT = 80
+"""Characters of a title beside the values of the case."""
+NO_ADVICE = {"A", "An", "It", "That", "The", "There", "They", "This", "With"}
+"""Words with which a description begins, and no recommendation."""
 FOR_ANY_PLATFORM = {
     "final-413",
     "final-414",
@@ -58,6 +63,27 @@ def test_texts_are_plain_prose(check: Check) -> None:
         assert not re.search(r"(^|\s)#+\s", part), "no headings"
         assert part.count("`") % 2 == 0, "a code span is not closed"
         assert "{" not in re.sub(r"`[^`]*`", "", part), "no templates: a text speaks of every case"
+
+
+@every_check
+def test_texts_are_written_out(check: Check) -> None:
+    text = text_of(check.id)
+    for part in prose_of(text):
+        assert "  " not in part.strip(), "two blanks"
+        assert not re.search(r"\(s\)|\betc\.", part), part
+    assert text.recommendation.split()[0] not in NO_ADVICE, "says what to do, beginning with it"
+    assert len(re.sub(r"\{\w+\}", "", check.title)) <= TITLE_LIMIT, "a title is read at a glance"
+    assert not check.title.endswith(".")
+
+
+@every_check
+def test_a_check_that_can_be_mild_says_what_that_means(check: Check) -> None:
+    """What a caller suffers is not said of a case that is only low or info."""
+    lowered = re.search(r"Severity\.(LOW|INFO)\b|_severity\(", inspect.getsource(check.run))
+    if check.severity.at_least(Severity.MEDIUM) and lowered and not check.id.startswith("final-"):
+        text = text_of(check.id)
+        assert text.mild.strip().endswith(".")
+        assert text.mild.strip() != text.impact.strip()
 
 
 @every_check
