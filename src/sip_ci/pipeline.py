@@ -177,4 +177,5 @@ def _nothing_recorded(results: Sequence[InputResult]) -> str:
 
 def _is_empty(result: InputResult) -> bool:
     # A server that does not name the format, such as the hosted one, does not count the messages either.
-    return bool(result.format) and not result.messages and not result.quality.streams_total
+    heard = result.messages or result.media_packets or result.quality.streams_total
+    return bool(result.format) and not heard

@@ -171,6 +171,8 @@ class InputResult:
     calls: int = 0
     packets: int = 0
     """Packets of a capture; 0 for a text."""
+    media_packets: int = 0
+    """Those of RTP, RTCP, STUN, DTLS and UDPTL among them."""
     error: str = ""
     """Why the input could not be analysed; empty where it could."""
     text_path: str = ""

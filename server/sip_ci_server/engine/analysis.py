@@ -17,6 +17,7 @@ from sip_ci.service.wire import (
     WireFinding,
 )
 from sip_ci.trace.notice_summary import summarise_notices
+from sip_ci.trace.media_table import MediaKind
 from sip_ci.trace.trace import Trace
 from sip_ci_server.engine.aggregation import aggregate
 from sip_ci_server.engine.checks.registry import Check, Found, NotCheckable, Outcome, all_checks, run_check
@@ -113,5 +114,6 @@ def _trace_meta(model: Model) -> TraceMeta:
         calls=model.calls_total,
         format=trace.format,
         packets=trace.facts.packets,
+        media_packets=sum(trace.media.packets_of(kind) for kind in MediaKind if kind is not MediaKind.OTHER),
         notices=tuple(summarise_notices(trace.notices)),
     )

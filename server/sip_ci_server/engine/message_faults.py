@@ -16,6 +16,7 @@ from sip_ci.findings import Severity
 from sip_ci.trace.defects import Defect, DefectRule, defects_of
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity
+from sip_ci.trace.trace import TraceOrigin
 from sip_ci_server.engine.header_rules import Violation, violations_of
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import seconds_between
@@ -35,6 +36,9 @@ _MALFORMED = frozenset({400, 414, 416, 482, 501, 505, 513})
 """Responses of an element that does not understand a request as it is written."""
 _BODY_REFUSED = frozenset({406, 415, 488, 500, 606})
 """Responses of an element that does not understand what is left of a body."""
+_REFUSED_FOR = {"msg-from-tag-missing": frozenset({481}), "msg-max-forwards-missing": frozenset({483})}
+"""Responses that tell of one fault, though not of a request that is hard to read."""
+_TELLING = frozenset().union(*_REFUSED_FOR.values())
 _JUDGED_FIDELITIES = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
 _COPIED = frozenset({"from", "to", "call-id", "cseq", "via"})
 """Headers that a response takes from its request (RFC 3261 §8.2.6.2)."""
@@ -117,7 +121,8 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
     limit = JUDGED if model.messages_total <= MANY else JUDGED_OF_MANY
     reported: set[tuple[str, str, str, str]] = set()
     for message in model.messages:
-        if message.fidelity not in _JUDGED_FIDELITIES or message.call_id in model.twins.folded:
+        copied = message.fidelity is Fidelity.TRUNCATED and _is_copied_whole(message, model)
+        if (message.fidelity not in _JUDGED_FIDELITIES and not copied) or message.call_id in model.twins.folded:
             continue
         kind = (model.nodes.source(message), message.method, message.status)
         judged[kind] = judged.get(kind, 0) + 1
@@ -131,14 +136,20 @@ def _collect(model: Model) -> dict[str, list[MessageFault]]:
         else:
             accepted = _accepted(message, owner, model)
             answered = owner is not None and bool(owner.responses)
-        if accepted and message.fidelity is not Fidelity.EXACT:
+        final = owner.final.status if owner is not None and owner.final is not None and message.is_request else None
+        if accepted and message.fidelity is not Fidelity.EXACT and final not in _TELLING and not copied:
             continue
-        for check, violation in _violations(message):
+        for check, violation in _too_long(message) if copied else _violations(message):
+            understood = accepted and final not in _REFUSED_FOR.get(check, ())
+            if understood and message.fidelity is not Fidelity.EXACT and not copied:
+                continue
             place = (check, violation.topic, agent, message.call_id)
-            if place in reported or _is_copied(message, violation, owner or owner_of_ack.get(id(message))):
+            if place in reported:
+                continue
+            if understood and _is_copied(message, violation, owner or owner_of_ack.get(id(message))):
                 continue
             reported.add(place)
-            taken = accepted and not (violation.topic == _CUT and _refuses_body(owner))
+            taken = understood and not (violation.topic == _CUT and _refuses_body(owner))
             faults.setdefault(check, []).append(
                 MessageFault(
                     message, violation.offset, violation.explanation, violation.topic, agent,
@@ -183,6 +194,24 @@ def _violations(message: SipMessage) -> Iterator[tuple[str, Violation]]:
             note = f"{defect.explanation}: {_spelt(defect.header)}" if defect.rule in _NAMED else defect.explanation
             yield check, Violation(topic, offset, note, _severity_of(message, defect))
     yield from violations_of(message)
+
+
+def _is_copied_whole(message: SipMessage, model: Model) -> bool:
+    """Whether a message that says to be longer stands alone in a text that people wrote, with its line ends, and ends
+    with a line: a program that cuts messages cuts them anywhere.
+    """
+    alone = model.trace.origin is TraceOrigin.TEXT and len(model.messages) == 1
+    return alone and message.raw.endswith(b"\r\n") and message.raw.count(b"\n") == message.raw.count(b"\r\n")
+
+
+def _too_long(message: SipMessage) -> Iterator[tuple[str, Violation]]:
+    """A declared length beyond the end of the text."""
+    length, rest = message.content_length, len(message.raw) - message.body_start
+    if length is not None and length > rest:
+        note = f"Content-Length is {length}, and {rest} bytes follow the headers, unless the text was cut"
+        offset = message.lines_of("content-length")[0].start
+        topic = f"{DefectRule.CONTENT_LENGTH_TOO_LARGE.value} content-length"
+        yield "msg-content-length-mismatch", Violation(topic, offset, note, Severity.LOW)
 
 
 def _spelt(header: str) -> str:
@@ -242,7 +271,7 @@ def _accepted(message: SipMessage, owner: Transaction | None, model: Model) -> b
     Silence speaks against it only where the trace would show the answer.
     """
     if owner is None:
-        return message.is_response
+        return message.is_response and not _comes_again(message, model)
     if message.is_response:
         wants_ack = owner.method == "INVITE" and (message.status or 0) >= 200
         return not wants_ack or bool(owner.acks) or not silent_after(message, model)
@@ -252,6 +281,14 @@ def _accepted(message: SipMessage, owner: Transaction | None, model: Model) -> b
         unanswered = not owner.provisionals and heard
         return not (unanswered and silent_after(message, model))
     return final.status not in _MALFORMED
+
+
+def _comes_again(response: SipMessage, model: Model) -> bool:
+    """Whether a 2xx to INVITE without a Via, which nobody can take for its own, is sent again and again."""
+    if response.lines_of("via") or response.cseq.method != "INVITE" or (response.status or 0) // 100 != 2:
+        return False
+    same = (one for one in model.transactions.unmatched if one.call_id == response.call_id)
+    return sum(one.status == response.status for one in same) > _LOST_BY_CHANCE
 
 
 def _is_ignored_ack(ack: SipMessage, owner: Transaction | None) -> bool:

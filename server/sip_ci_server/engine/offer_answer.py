@@ -26,6 +26,7 @@ class SessionDescriptions:
     def __init__(self) -> None:
         self._parsed: dict[int, SessionDescription | None] = {}
         self._distinct: list[Described] | None = None
+        self._any_cut = False
 
     def of(self, message: SipMessage | None) -> SessionDescription | None:
         """The session description of a message; None where it has none."""
@@ -45,6 +46,7 @@ class SessionDescriptions:
             known: set[tuple[str, str, bytes]] = set()
             for message in messages:
                 if message.fidelity is Fidelity.TRUNCATED:
+                    self._any_cut = self._any_cut or message.content_type == "application/sdp"
                     continue
                 description = self.of(message)
                 if description is None:
@@ -54,6 +56,10 @@ class SessionDescriptions:
                     known.add(key)
                     self._distinct.append(Described(message, description))
         return self._distinct
+
+    def all_cut(self, messages: Iterable[SipMessage]) -> bool:
+        """Whether descriptions are in the trace, and of none all bytes."""
+        return not self.distinct(messages) and self._any_cut
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -164,6 +164,11 @@ class Stream:
             if (encoding := self.encodings.get(number)) is not None and encoding.name.upper() == "TELEPHONE-EVENT"
         )
 
+    @property
+    def is_events_alone(self) -> bool:
+        """Whether nothing but telephone events was recorded: the audio between them has the numbers that are missing."""
+        return bool(self.event_types) and set(self.payload_counts) <= set(self.event_types)
+
     @cached_property
     def _event_shapes(self) -> tuple[int, ...]:
         """The dynamic payload types all packets of which look like telephone events."""

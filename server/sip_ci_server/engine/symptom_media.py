@@ -159,11 +159,11 @@ def see_dtmf(model: Model) -> Seen:
         return Seen(
             wrong="telephone-event is offered and no answer takes it, so digits can only go in the voice itself"
         )
-    if not answered:
+    senders = [stream for stream in model.streams if stream.event_types]
+    if not answered and not senders:
         return Seen(hidden="no call of the trace agrees on telephone-event or sends a digit in INFO")
     if not model.seen.media_visible:
         return Seen(hidden=model.seen.media_reason)
-    senders = [stream for stream in model.streams if stream.event_types]
     if not senders:
         return Seen(hidden="telephone-event is agreed on and nobody presses a key in the trace")
     keys = [event for stream in senders for event in stream.telephone_events.events if event.is_key]
@@ -171,7 +171,7 @@ def see_dtmf(model: Model) -> Seen:
         return Seen(hidden=senders[0].telephone_events.hidden or "the telephone events of the trace are no keys")
     ended = sum(bool(event.ends) for event in keys)
     return Seen(
-        well=f"{plural(len(keys), 'digit')} went the way that was agreed on, {ended} of them with their end; which they"
+        well=f"{plural(len(keys), 'digit')} went as telephone events, {ended} of them with their end; which they"
         " were is not told, and what the far end made of them is not in the trace"
     )
 

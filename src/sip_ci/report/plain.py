@@ -180,7 +180,7 @@ def verdict_phrase(verdict: Verdict) -> str:
     if verdict.conclusion is Conclusion.ERROR:
         return f"Error: {not_analyzed or 'not everything could be analysed'}; {found}"
     if verdict.conclusion is Conclusion.NO_INPUT:
-        return "Nothing to analyse: no input holds any SIP or RTP"
+        return "Nothing to analyse: no input holds any SIP or media"
     if verdict.conclusion is Conclusion.FAILURE:
         also = f"; {not_analyzed}" if not_analyzed else ""
         return f"Failed: {plural(verdict.failing, 'finding')} at or above {verdict.fail_on} ({found}){also}"

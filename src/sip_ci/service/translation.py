@@ -83,6 +83,7 @@ def translate(file: TraceFile, parts: Sequence[Part], *, is_text: bool, notices:
         messages=sum(meta.messages for meta in metas),
         calls=sum(meta.calls for meta in metas),
         packets=sum(meta.packets for meta in metas),
+        media_packets=sum(meta.media_packets for meta in metas),
         text_path=file.name if is_text and file.in_workspace else "",
         archive=file.archive,
         notices=tuple(dict.fromkeys(all_notices)),

@@ -237,6 +237,7 @@ class TraceMeta(WireModel):
     calls: int = 0
     format: str = ""
     packets: int = 0
+    media_packets: int = Field(default=0, description="Packets of RTP, RTCP, STUN, DTLS and UDPTL among them.")
     notices: tuple[str, ...] = ()
 
 

@@ -76,6 +76,10 @@ class MediaTable:
         spilled = self.spill.rtp_rows if self.spill is not None else 0
         return int((self.kind == MediaKind.RTP).sum()) + spilled
 
+    def packets_of(self, kind: MediaKind) -> int:
+        """How many of the packets are of a kind; of packets on a disk only RTP is told apart."""
+        return self.rtp_packets if kind is MediaKind.RTP else int((self.kind == kind).sum())
+
     @classmethod
     def empty(cls) -> MediaTable:
         """A table without rows."""

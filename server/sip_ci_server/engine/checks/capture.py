@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
+from sip_ci.trace.media_table import MediaKind
 from sip_ci.trace.observation import Endpoint
 from sip_ci.trace.trace import NoticeKind, TraceOrigin
 from sip_ci.wording import plural, times
@@ -51,10 +52,12 @@ def cap_duplicate_copies(model: Model, _: Model) -> Iterator[Outcome]:
         yield Found(
             (at(sample, f"captured {sample.observation.copies} times"),)
             if sample
-            else (Proof("counted", text=plural(model.copies, "copy", "copies")),),
-            f"{plural(model.copies, 'packet is a copy', 'packets are copies')} of another, as a capture on all"
-            " interfaces or on a bridge makes them. Copies were folded, and nothing was counted twice.",
-            {"count": plural(model.copies, "copy", "copies")},
+            else (Proof("counted", text=f"{model.copies} copies"),),
+            f"{plural(model.copies, 'packet is a copy', 'packets are copies')} of others, as a capture on all interfaces"
+            " or on a bridge makes them"
+            + ("" if sample else ", or a sender that repeats packets of media")
+            + ". They were folded, and nothing was counted twice.",
+            {"count": str(model.copies)},
         )
 
 
@@ -160,10 +163,18 @@ def cap_no_sip(model: Model, _: Model) -> Iterator[Outcome]:
         )
         yield Found(
             (Proof("counted", text=f"{what}, {plural(len(model.streams), 'RTP stream')}, no SIP message"),),
-            f"No SIP message was found in {what}.{tls} Signalling was not checked."
+            f"No SIP message was found in {what}.{tls}{_other_protocols(model)} Signalling was not checked."
             if facts.packets or not is_capture
             else "The capture has a header and no packet: its recorder recorded nothing.",
         )
+
+
+def _other_protocols(model: Model) -> str:
+    """What of calls is in a capture besides SIP."""
+    media = model.trace.media
+    kinds = (MediaKind.RTP, MediaKind.RTCP, MediaKind.STUN, MediaKind.DTLS, MediaKind.UDPTL)
+    told = [plural(media.packets_of(kind), f"{kind.name} packet") for kind in kinds if media.packets_of(kind)]
+    return f" What it holds of calls: {', '.join(told)}." if told else ""
 
 
 @check(

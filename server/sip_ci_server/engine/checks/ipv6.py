@@ -164,13 +164,15 @@ def ipv6_sdp_type(item: Described, model: Model) -> Iterator[Outcome]:
         fields = line.value.split()[-2:]
         if len(fields) < 2 or fields[0].upper() not in ("IP4", "IP6"):
             continue
-        address = parse_address(fields[1].partition("/")[0].strip("[]"))
-        if address is None or f"IP{address.version}" == fields[0].upper():
+        written = fields[1].partition("/")[0].strip("[]")
+        # An IPv4-mapped address is written in IPv6's form (RFC 5118 §4.9).
+        version = 6 if ":" in written else 4
+        if parse_address(written) is None or f"IP{version}" == fields[0].upper():
             continue
         yield Found(
-            (at_sdp(item.message, line, f"{fields[0]} with an IPv{address.version} address"),),
+            (at_sdp(item.message, line, f"{fields[0]} with an IPv{version} address"),),
             f"The {item.message.summary} has `{line.type}={line.value}`: the type is {fields[0]}, the address is"
-            f" IPv{address.version}.",
+            f" IPv{version}.",
             {"line": f"{line.type}=", "type": fields[0]},
             key=(line.type, fields[0]),
             calls=(item.message.call_id,),

@@ -238,6 +238,19 @@ MINIMUM_EXPECTED = 50
 MINIMUM_LOST = 5
 
 
+def _is_whole_the_other_way(stream: Stream, model: Model) -> bool:
+    """Whether the capture holds nearly all packets that go the other way at the time, so that it took no sample."""
+    return any(
+        other.source == stream.destination
+        and other.destination == stream.source
+        and other.loss.expected >= MINIMUM_EXPECTED
+        and other.loss.percent < LOSS_STEPS[-1][0]
+        and other.starts < stream.ends
+        and stream.starts < other.ends
+        for other in model.streams
+    )
+
+
 @check(
     "rtp-loss",
     title="{percent} % of the {codec} packets to {destination} were lost",
@@ -252,7 +265,7 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
     Low where the capture itself lost packets (policy F5), or so many are missing that the capture must be a sample.
     """
     loss = stream.loss
-    if loss.expected < MINIMUM_EXPECTED or loss.lost < MINIMUM_LOST:
+    if loss.expected < MINIMUM_EXPECTED or loss.lost < MINIMUM_LOST or stream.is_events_alone:
         return
     severity = next((step for limit, step in LOSS_STEPS if loss.percent >= limit), None)
     if severity is None:
@@ -262,6 +275,9 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
     if model.seen.lossy or model.capture_lost(stream):
         severity, confidence = Severity.LOW, Confidence.POSSIBLE
         remark = " The capture itself lost packets, so these may have arrived."
+    elif loss.percent >= SAMPLED and not stream.is_sample and _is_whole_the_other_way(stream, model):
+        severity, confidence = Severity.HIGH, Confidence.LIKELY
+        remark = " The capture holds the packets of the other way, so it is no sample."
     elif loss.percent >= SAMPLED or stream.is_sample:
         severity, confidence = Severity.LOW, Confidence.POSSIBLE
         remark = " So many are missing that the capture is likely to hold a sample only."

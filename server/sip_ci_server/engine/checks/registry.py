@@ -244,4 +244,12 @@ def run_check(check: Check, model: Model) -> Iterator[Outcome]:
         any_subject = True
         yield from check.run(subject, model)
     if not any_subject and check.absent:
-        yield NotCheckable(check.absent)
+        yield NotCheckable(_why_absent(check, model))
+
+
+def _why_absent(check: Check, model: Model) -> str:
+    """Why a trace holds nothing for a check; a description that was cut is there, though nobody can judge it."""
+    about_descriptions = check.subject in (Described, Round) or "session description" in check.absent
+    if about_descriptions and model.descriptions.all_cut(model.messages):
+        return "the session descriptions of the trace are not whole"
+    return check.absent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
@@ -21,6 +22,7 @@ _RTP_MEDIA = ("audio", "video", "text")
 """The media whose rtpmap lines are read."""
 _MANDATORY = {"v": Severity.HIGH, "o": Severity.HIGH, "s": Severity.MEDIUM, "t": Severity.MEDIUM}
 _ORIGIN_FIELDS = 6
+_EMPTY_LINE = re.compile(rb"\n[ \t]*\r?\n")
 _LEGS = 32
 """Legs of one Call-ID among which the offer of an answer is looked for."""
 
@@ -124,7 +126,8 @@ def sdp_duplicate_pt(item: Described, model: Model) -> Iterator[Outcome]:
 )
 def sdp_mandatory_line(item: Described, model: Model) -> Iterator[Outcome]:
     """One of v=, o=, s= and t= is missing, v= is not 0, an m= line cannot be read or has formats of RTP that are no
-    numbers, o= has not its six fields, s= stands twice, or lines stand in another order than RFC 8866 §5 gives.
+    numbers, o= has not its six fields, s= stands twice, lines stand in another order than RFC 8866 §5 gives, or one of
+    them is empty.
     """
     del model
     description, message = item.description, item.message
@@ -169,6 +172,10 @@ def sdp_mandatory_line(item: Described, model: Model) -> Iterator[Outcome]:
             yield _broken(item, line, fault, "order", Severity.LOW)
             return
         last = place
+    gap = _EMPTY_LINE.search(message.raw, message.body_start) if message.fidelity is Fidelity.EXACT else None
+    behind = next((line for line in description.lines if gap is not None and line.offset >= gap.end() - 1), None)
+    if behind is not None and not message.content_type.startswith("multipart/"):
+        yield _broken(item, behind, "has an empty line inside, where some readers stop", "empty", Severity.LOW)
 
 
 def _broken(item: Described, line: SdpLine | None, fault: str, key: str, severity: Severity) -> Found:
@@ -276,7 +283,9 @@ def content_type_mismatch(model: Model, _: Model) -> Iterator[Outcome]:
             calls=(message.call_id,),
         )
     if not any_body:
-        yield NotCheckable("the trace holds no session description")
+        cut = any(message.fidelity is Fidelity.TRUNCATED and len(message.raw) > message.body_start
+                  for message in model.messages)  # fmt: skip
+        yield NotCheckable("the bodies of the trace are not whole" if cut else "the trace holds no session description")
 
 
 def _reads_as_description(description: SessionDescription | None) -> bool:

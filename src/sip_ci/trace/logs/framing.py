@@ -12,6 +12,7 @@ MAXIMUM_MESSAGE = 1 << 20
 """The longest message that is read from a log, in bytes."""
 
 _END_OF_HEADERS = re.compile(rb"\n\r?\n")
+_DESCRIPTION_LINES = re.compile(rb"(?:[a-z]=[^\r\n]*\r?\n){1,1000}")
 _CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _CONTENT_TYPE = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 _HEADER = re.compile(rb"[ \t]*[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,63}[ \t]*:")
@@ -174,10 +175,25 @@ def _exact(chunk: bytes, body_start: int, size: int | None, length: int | None, 
     end = body_start + length
     if end <= len(chunk):
         # What stands behind the declared length belongs to the datagram, and a check will want to see it.
-        surplus = tight and content > end and chunk[end:content].strip(b" \t\r\n\v\0") != b""
-        return Framed(chunk[: content if surplus else end], Fidelity.EXACT, 0)
+        if tight:
+            surplus = content > end and chunk[end:content].strip(b" \t\r\n\v\0") != b""
+            return Framed(chunk[: content if surplus else end], Fidelity.EXACT, 0)
+        return Framed(chunk[: _end_of_cut_description(chunk, body_start, end)], Fidelity.EXACT, 0)
     raw = chunk[: max(content, body_start)]
     return Framed(raw, Fidelity.TRUNCATED, end - len(raw))
+
+
+def _end_of_cut_description(chunk: bytes, body_start: int, end: int) -> int:
+    """Where a session description ends that the declared length cuts inside a line; `end` where it does not.
+
+    A program's own line begins on a line of its own, so the rest of a line that was begun is the message's, and so are
+    lines of a description behind it.
+    """
+    if end <= body_start or _at_line_end(chunk, end) or not chunk.startswith(b"v=0", body_start):
+        return end
+    end = min(_line_end(chunk, end) + 1, len(chunk))
+    rest = _DESCRIPTION_LINES.match(chunk, end)
+    return rest.end() if rest is not None else end
 
 
 def _end_without_carriage_returns(

@@ -305,7 +305,7 @@ def losing(share: float, packets: int = 1000, seed: int = 1) -> Sent:
     ("share", "severity"),
     [
         (0.005, None), (0.011, Severity.MEDIUM), (0.04, Severity.MEDIUM), (0.051, Severity.HIGH), (0.14, Severity.HIGH),
-        (0.16, Severity.CRITICAL), (0.5, Severity.CRITICAL), (0.7, Severity.LOW),
+        (0.16, Severity.CRITICAL), (0.5, Severity.CRITICAL), (0.7, Severity.HIGH),
     ],
 )  # fmt: skip
 def test_loss_by_its_share(share: float, severity: Severity | None) -> None:
@@ -317,6 +317,20 @@ def test_loss_by_its_share(share: float, severity: Severity | None) -> None:
         assert "the callee" in found.title
         assert found.calls == ("call-1@192.0.2.10",)
         assert found.evidence[0].frame == 1
+
+
+def test_a_capture_that_holds_few_packets_of_both_ways_is_a_sample() -> None:
+    lost = [number for number in range(1000) if number % 10 not in (0, 3, 4)]
+    found = carry(answered(talk=25.0)[0], there(1000).without(lost), back(1000).without(lost)).findings()["rtp-loss"]
+    assert found.severity is Severity.LOW
+
+
+def test_events_recorded_without_the_audio_between_them_lost_nothing() -> None:
+    events = stream(ALICE_MEDIA, BOB_MEDIA, 300, payload_type=101).holding(0x0100_00A0)
+    gaps = [number for number in range(300) if number % 30 >= 10]
+    assert "rtp-loss" not in carry(Ladder(), events.without(gaps)).findings()
+    voice = stream(ALICE_MEDIA, BOB_MEDIA, 300, payload_type=0)
+    assert "rtp-loss" in carry(Ladder(), voice.without(gaps)).findings()
 
 
 def test_a_single_lost_packet_of_a_short_stream_is_not_two_percent() -> None:
