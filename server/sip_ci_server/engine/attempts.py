@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
 from sip_ci.trace.message import SipMessage
@@ -80,6 +81,52 @@ class Attempt:
     def challenged(self) -> list[Transaction]:
         """The transactions that ended in 401 or 407."""
         return [item for item in self.transactions if is_challenge(item.final)]
+
+
+@dataclass(slots=True)
+class _Sent:
+    nonces: dict[str, Attempt | None]
+    """The attempt that used each; None where several did."""
+    times: list[float]
+    """In ascending UNIX seconds."""
+
+
+class SentCredentials:
+    """When credentials were sent and for which nonces, by method, client and user; over all calls and paths."""
+
+    def __init__(self, attempts: list[Attempt]) -> None:
+        self._sent: dict[tuple[str, ...], _Sent] = {}
+        for attempt in attempts:
+            key = _client_of(attempt)
+            if attempt.first.request.from_.uri.user != key[-1]:
+                continue
+            for item in attempt.transactions:
+                credentials = credentials_of(item.request)
+                if not credentials or item.time is None:
+                    continue
+                sent = self._sent.setdefault(key, _Sent({}, []))
+                for nonce in {entry.get("nonce") for entry in credentials}:
+                    sent.nonces[nonce] = attempt if sent.nonces.get(nonce, attempt) is attempt else None
+                insort(sent.times, item.time)
+
+    def answer(self, challenged: Attempt, patience: float) -> bool:
+        """Whether another attempt answers the challenge in which one ended: by its nonce, or within so many seconds."""
+        sent, time, final = self._sent.get(_client_of(challenged)), challenged.last.time, challenged.last.final
+        if sent is None or time is None:
+            return False
+        given = challenges_of(final) if final is not None else []
+        if any(sent.nonces.get(entry.get("nonce"), challenged) is not challenged for entry in given):
+            return True
+        soon = bisect_right(sent.times, time + patience) - bisect_left(sent.times, time)
+        if not soon:
+            return False
+        own = [item.time for item in challenged.transactions if credentials_of(item.request)]
+        return soon > sum(1 for sent_at in own if sent_at is not None and time <= sent_at <= time + patience)
+
+
+def _client_of(attempt: Attempt) -> tuple[str, ...]:
+    last = attempt.last
+    return last.method, last.source_node, last.request.from_.uri.user
 
 
 def build_attempts(transactions: Transactions) -> list[Attempt]:

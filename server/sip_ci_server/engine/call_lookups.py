@@ -35,7 +35,13 @@ class CallLookups:
         self._last_failure: dict[tuple[str, str, Node, int | None], int] = {}
         self._first_arrival: dict[tuple[str, str, int | None, Node], int] = {}
         self._by_method: dict[tuple[str, str], list[Transaction]] = {}
+        self._inside: set[tuple[str, str, Node]] = set()
+        self._last_success: dict[tuple[str, str], int] = {}
         for item in transactions:
+            if not item.is_initial:
+                self._inside.add((item.call_id, item.request.from_.tag, item.source_node))
+            if item.success is not None:
+                self._last_success[item.call_id, item.method] = item.number
             self._by_method.setdefault((item.call_id, item.method), []).append(item)
             arrival = (item.call_id, item.method, item.request.cseq.number, item.destination_node)
             self._first_arrival.setdefault(arrival, item.number)
@@ -57,6 +63,14 @@ class CallLookups:
         known = self.requests(transaction.call_id, method)
         begin = bisect_right(known, transaction.number, key=lambda item: item.number)
         return known[begin : begin + NEAR]
+
+    def goes_on_inside(self, transaction: Transaction) -> bool:
+        """Whether the sender of a request sends any inside a dialog of its Call-ID, with the same tag."""
+        return (transaction.call_id, transaction.request.from_.tag, transaction.source_node) in self._inside
+
+    def succeeds_later(self, transaction: Transaction) -> bool:
+        """Whether a later request of the same Call-ID and method was accepted."""
+        return self._last_success.get((transaction.call_id, transaction.method), -1) > transaction.number
 
     def is_passed_on(self, leg: Leg) -> bool:
         """Whether the INVITE of a leg came to its sender over another hop of the trace."""

@@ -7,11 +7,14 @@ on one hop is a fault of that leg.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.nodes import Node, Nodes, same
 from sip_ci_server.engine.transactions import Transaction, Transactions
 
+FORKS = 100
+"""Answers of one INVITE that make dialogs; a real fork has a few."""
 DialogKey = tuple[str, frozenset[str]]
 """Call-ID and the two tags, in either order."""
 
@@ -19,7 +22,7 @@ DialogKey = tuple[str, frozenset[str]]
 class Leg:
     """One INVITE and what became of it on one hop: the dialog of its 2xx, or the attempt that failed."""
 
-    __slots__ = ("answer", "callee_tag", "elsewhere", "invite", "number", "transactions")
+    __slots__ = ("_acks", "_answers", "answer", "callee_tag", "elsewhere", "invite", "number", "transactions")
 
     def __init__(self, invite: Transaction, callee_tag: str, answer: SipMessage | None) -> None:
         self.invite = invite
@@ -31,6 +34,8 @@ class Leg:
         self.elsewhere: list[Transaction] = []
         """Requests of the same dialog that went between other nodes."""
         self.number = -1
+        self._answers: tuple[int, list[SipMessage]] = (0, [])
+        self._acks: tuple[int, list[SipMessage]] = (0, [])
 
     @property
     def call_id(self) -> str:
@@ -55,16 +60,21 @@ class Leg:
     @property
     def answers(self) -> list[SipMessage]:
         """Every send of the 2xx, retransmissions included."""
-        return [
-            response
-            for response in self.invite.finals
-            if (response.status or 0) < 300 and response.to.tag == self.callee_tag
-        ]
+        finals = self.invite.finals
+        if self._answers[0] != len(finals):
+            self._answers = (
+                len(finals),
+                [item for item in finals if (item.status or 0) < 300 and item.to.tag == self.callee_tag],
+            )
+        return self._answers[1]
 
     @property
     def acks(self) -> list[SipMessage]:
         """The ACKs of the initial INVITE's 2xx on this hop."""
-        return [ack for ack in self.invite.acks if ack.to.tag == self.callee_tag]
+        acks = self.invite.acks
+        if self._acks[0] != len(acks):
+            self._acks = len(acks), [ack for ack in acks if ack.to.tag == self.callee_tag]
+        return self._acks[1]
 
     @property
     def bye(self) -> Transaction | None:
@@ -148,7 +158,7 @@ def _legs_of(invite: Transaction) -> Iterable[Leg]:
         if 200 <= (response.status or 0) < 300:
             answered.setdefault(response.to.tag, response)
     if answered:
-        return [Leg(invite, tag, answer) for tag, answer in answered.items()]
+        return [Leg(invite, tag, answer) for tag, answer in islice(answered.items(), FORKS)]
     early = next((response.to.tag for response in invite.provisionals if response.to.tag), "")
     return [Leg(invite, early, None)]
 

@@ -22,6 +22,8 @@ def ends_of(message: SipMessage) -> tuple[str | None, str | None]:
     destination = (
         observation.destination.host if observation.destination and not observation.destination.is_unnamed else None
     )
+    if source is not None and destination is not None:
+        return source, destination
     via = message.top_via
     client = via.parameter("received") or via.host or None
     if message.is_request:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Endpoint, Fidelity
 from sip_ci.trace.trace import IcmpError, Trace
 from sip_ci.trace.uri import Uri
-from sip_ci_server.engine.attempts import Attempt, build_attempts
+from sip_ci_server.engine.attempts import Attempt, SentCredentials, build_attempts
 from sip_ci_server.engine.call_lookups import CallLookups
 from sip_ci_server.engine.capture_loss import streams_lost_by_capture
 from sip_ci_server.engine.dialogs import Dialogs, Leg, build_dialogs
@@ -55,10 +55,11 @@ class Model:
     """The calls that are in the model for their media, and whose signalling is judged in others."""
     joined: Sessions
     """The calls that B2BUAs and transfers made of one another."""
-    judged: dict[type, list[Any]] = field(default_factory=dict)
-    """By their type: the subjects of checks that are left when those with a twin are taken away."""
+    judged: dict[tuple[type, bool, Callable[[Any], bool] | None], list[Any]] = field(default_factory=dict)
+    """The subjects of checks by their type, whether those with a twin are taken away, and what chooses among them."""
     _answering: set[Endpoint | None] | None = None
     _by_user: dict[str, list[Attempt]] | None = None
+    _credentials: SentCredentials | None = None
     _suspects: set[int] | None = None
     _by_status: dict[int, list[Transaction]] | None = None
     _acks: dict[str, list[SipMessage]] | None = None
@@ -224,6 +225,13 @@ class Model:
             for attempt in self.attempts:
                 self._by_user.setdefault(attempt.first.request.from_.uri.user, []).append(attempt)
         return self._by_user.get(user, [])
+
+    @property
+    def credentials(self) -> SentCredentials:
+        """The credentials of all attempts."""
+        if self._credentials is None:
+            self._credentials = SentCredentials(self.attempts)
+        return self._credentials
 
     def registrations_of(self, address_of_record: str) -> list[Registration]:
         """The registrations of an address-of-record, one for each client and registrar."""

@@ -244,14 +244,18 @@ class Stream:
         if clock_rate is None:
             return None
         rows = self.rows
-        speech = rows.payload_type == self.speech_type
-        if speech.sum() < 3:
-            return None
-        extended = extended_sequence(rows.sequence)[0][speech]
-        ticks = steps_of(rows.timestamp[speech], 32)
-        consecutive = ticks[np.diff(extended) == 1]
+        if self.is_regular and len(self.payload_counts) == 1 and len(rows) >= 3:
+            consecutive = steps_of(rows.timestamp, 32)
+        else:
+            speech = rows.payload_type == self.speech_type
+            if speech.sum() < 3:
+                return None
+            extended = extended_sequence(rows.sequence)[0][speech]
+            consecutive = steps_of(rows.timestamp[speech], 32)[np.diff(extended) == 1]
         if not len(consecutive):
             return None
+        if (consecutive == consecutive[0]).all():
+            return float(consecutive[0]) / clock_rate * 1000
         values, counts = np.unique(consecutive, return_counts=True)
         return float(values[counts.argmax()]) / clock_rate * 1000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
+from weakref import WeakKeyDictionary
 
 from sip_ci_server.engine.attempts import Attempt, challenges_of, credentials_of, is_challenge
 from sip_ci_server.engine.model import Model
@@ -20,9 +21,20 @@ SCANNERS = (
 """What attack tools call themselves in User-Agent."""
 
 
+_BY_HOST: WeakKeyDictionary[Model, dict[str, list[Attempt]]] = WeakKeyDictionary()
+_SUSPECTS: WeakKeyDictionary[Model, dict[str, str]] = WeakKeyDictionary()
+
+
 def attempts_by_host(model: Model) -> dict[str, list[Attempt]]:
     """The attempts outside dialogs by the host that sent them; those that a proxy of the trace passed on are left
     out."""
+    known = _BY_HOST.get(model)
+    if known is None:
+        known = _BY_HOST[model] = _attempts_by_host(model)
+    return known
+
+
+def _attempts_by_host(model: Model) -> dict[str, list[Attempt]]:
     found: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in model.attempts:
         first = attempt.first
@@ -98,6 +110,13 @@ def scanner_name(transaction: Transaction) -> str:
 
 def suspects(model: Model) -> dict[str, str]:
     """The hosts that scan, search for accounts or try passwords, with what they were seen to do."""
+    known = _SUSPECTS.get(model)
+    if known is None:
+        known = _SUSPECTS[model] = _suspects(model)
+    return known
+
+
+def _suspects(model: Model) -> dict[str, str]:
     found: dict[str, str] = {}
     for host, attempts in attempts_by_host(model).items():
         if any(scanner_name(attempt.first) for attempt in attempts):

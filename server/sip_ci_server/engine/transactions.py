@@ -24,11 +24,13 @@ class Transaction:
 
     __slots__ = (
         "acks", "cancelled_by", "cancels", "destination", "destination_node", "final", "finals", "method", "number",
-        "provisionals", "requests", "responses", "source", "source_node", "success",
+        "provisionals", "request", "requests", "responses", "source", "source_node", "success",
     )  # fmt: skip
 
     def __init__(self, request: SipMessage, nodes: Nodes) -> None:
         self.method = request.method
+        self.request = request
+        """The first send."""
         self.requests: list[SipMessage] = [request]
         """Every send of the request in order: the first, then its retransmissions."""
         self.responses: list[SipMessage] = []
@@ -55,11 +57,6 @@ class Transaction:
 
     def __repr__(self) -> str:
         return f"<Transaction {self.method} {self.source}->{self.destination} {[r.status for r in self.responses]}>"
-
-    @property
-    def request(self) -> SipMessage:
-        """The first send."""
-        return self.requests[0]
 
     @property
     def call_id(self) -> str:

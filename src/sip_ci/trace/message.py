@@ -159,9 +159,12 @@ class SipMessage:
 
     def values(self, name: str) -> list[str]:
         """All values of a header in order; comma-separated lists are split."""
+        names, offsets = self._index()
         values: list[str] = []
-        for header in self.lines_of(name):
-            values.extend(split_list(self.value_of(header)))
+        if name in names:
+            for index, other in enumerate(names):
+                if other == name:
+                    values += split_list(unfold(self.raw[offsets[3 * index + 1] : offsets[3 * index + 2]]))
         return values
 
     def options(self, name: str) -> frozenset[str]:
@@ -225,6 +228,11 @@ class SipMessage:
     @property
     def via(self) -> list[Via]:
         """All Via values, topmost first."""
+        names, offsets = self._index()
+        if names.count("via") == 1 and self.top_via.text:
+            at = 3 * names.index("via")
+            if self.raw.find(b",", offsets[at + 1], offsets[at + 2]) < 0:
+                return [self.top_via]
         return [parse_via(value) for value in self.values("via")]
 
     @property

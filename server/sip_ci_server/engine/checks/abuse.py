@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci_server.engine.attempts import credentials_of
@@ -23,6 +24,7 @@ WANGIRI_CALLS = 3
 SEQUENCE = 5
 WINDOW = 60.0
 _ABSENT = "the trace holds no INVITE"
+_BY_CALLER: WeakKeyDictionary[Model, dict[str, list[Leg]]] = WeakKeyDictionary()
 
 
 def _number(leg: Leg) -> str:
@@ -31,10 +33,13 @@ def _number(leg: Leg) -> str:
 
 
 def _by_caller(model: Model) -> dict[str, list[Leg]]:
-    found: dict[str, list[Leg]] = defaultdict(list)
-    for leg in model.legs:
-        if leg.invite.source is not None and leg.invite.time is not None and not model.is_forwarded(leg.invite):
-            found[leg.invite.source.host].append(leg)
+    """The legs by the host that called, those that a proxy of the trace passed on left out."""
+    found = _BY_CALLER.get(model)
+    if found is None:
+        found = _BY_CALLER[model] = defaultdict(list)
+        for leg in model.legs:
+            if leg.invite.source is not None and leg.invite.time is not None and not model.is_forwarded(leg.invite):
+                found[leg.invite.source.host].append(leg)
     return found
 
 

@@ -10,7 +10,6 @@ from sip_ci.wording import plural
 from sip_ci_server.engine.attempts import Attempt, challenges_of, credentials_of, is_challenge
 from sip_ci_server.engine.checks.registry import Found, Needs, NotCheckable, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
-from sip_ci_server.engine.transactions import Transaction
 
 PATIENCE = 5.0
 """Seconds within which a client that has credentials answers a challenge."""
@@ -93,7 +92,8 @@ def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     final = attempt.last.final
     if final is None or not is_challenge(final) or any(credentials_of(item.request) for item in attempt.transactions):
         return
-    if _retried_elsewhere(attempt, model):
+    # In another Call-ID or over another path, too.
+    if model.credentials.answer(attempt, 2 * PATIENCE):
         return
     if model.is_forwarded(attempt.last):
         return
@@ -114,30 +114,6 @@ def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
         calls=(attempt.call_id,),
         severity=severity,
     )
-
-
-def _retried_elsewhere(attempt: Attempt, model: Model) -> bool:
-    """Whether the client answered the challenge in a request with another Call-ID or over another path."""
-    last = attempt.last
-    user = last.request.from_.uri.user
-    return any(
-        other is not attempt
-        and other.last.method == last.method
-        and other.last.source_node == last.source_node
-        and other.last.request.from_.uri.user == user
-        and any(_answers(item, last) for item in other.transactions)
-        for other in model.attempts_of(user)
-    )
-
-
-def _answers(candidate: Transaction, challenged: Transaction) -> bool:
-    credentials = credentials_of(candidate.request)
-    if not credentials or candidate.time is None or challenged.time is None:
-        return False
-    given = challenges_of(challenged.final) if challenged.final is not None else []
-    if {entry.get("nonce") for entry in credentials} & {entry.get("nonce") for entry in given}:
-        return True
-    return 0 <= candidate.time - challenged.time <= 2 * PATIENCE
 
 
 @check(

@@ -51,10 +51,8 @@ def hop_before(transaction: Transaction, model: Model) -> Transaction | None:
     return next(
         (
             other
-            for other in model.transactions_of(transaction.call_id)
-            if other.number < transaction.number
-            and other.method == transaction.method
-            and other.request.cseq.number == transaction.request.cseq.number
+            for other in model.lookups.before(transaction, transaction.method)
+            if other.request.cseq.number == transaction.request.cseq.number
             and other.destination_node == transaction.source_node
         ),
         None,

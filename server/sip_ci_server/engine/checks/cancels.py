@@ -26,10 +26,8 @@ def _candidates(cancel: Transaction, model: Model) -> list[Transaction]:
     """The initial INVITEs before the CANCEL on the same hop."""
     return [
         item
-        for item in model.transactions_of(cancel.call_id)
-        if item.method == "INVITE"
-        and item.number < cancel.number
-        and (item.source_node, item.destination_node) == (cancel.source_node, cancel.destination_node)
+        for item in model.lookups.before(cancel, "INVITE")
+        if (item.source_node, item.destination_node) == (cancel.source_node, cancel.destination_node)
         and item.request.from_.tag == cancel.request.from_.tag
     ]
 

@@ -16,6 +16,8 @@ _CONSTRAINED_BASELINE = 0x40
 
 
 def _named(pair: Pair, *names: str) -> tuple[list[Format], list[Format]]:
+    if not any(encoding.name.upper() in names for encoding in pair.answered.encodings.values()):
+        return [], []
     offered = [item for item in formats_of(pair.offered) if item.name in names]
     answered = [item for item in formats_of(pair.answered) if item.name in names]
     return offered, answered

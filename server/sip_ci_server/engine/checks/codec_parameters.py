@@ -23,7 +23,7 @@ def codec_opus_fmtp(item: Described, model: Model) -> Iterator[Outcome]:
     """The clock rate of Opus in SDP is always 48000 and the channels are always 2, whatever is sent (RFC 7587 §7)."""
     del model
     for media in item.description.media:
-        if not media.port:
+        if not media.port or not any(encoding.name.upper() == "OPUS" for encoding in media.encodings.values()):
             continue
         for format_ in formats_of(media):
             codec = format_.codec
@@ -52,7 +52,7 @@ def codec_fmtp_invalid(item: Described, model: Model) -> Iterator[Outcome]:
     """A format parameter has a value that its codec does not know; `knowledge/codecs.yml` lists the values."""
     del model
     for media in item.description.media:
-        if not media.port or not media.is_rtp:
+        if not media.port or not media.is_rtp or media.attribute_line("fmtp") is None:
             continue
         for format_ in formats_of(media):
             if format_.codec is None:

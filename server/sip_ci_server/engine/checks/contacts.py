@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci.trace.observation import Fidelity, Transport
-from sip_ci.trace.sdp import sdp_of
+from sip_ci.trace.sdp import SdpLine, sdp_of
 from sip_ci_server.engine.addresses import Scope, same_address, scope_of
 from sip_ci_server.engine.checks.icmp_evidence import meaning_of, proof_of
 from sip_ci_server.engine.checks.registration_traffic import LostCalls
@@ -113,9 +113,10 @@ def nat_sdp_linklocal(leg: Leg, model: Model) -> Iterator[Outcome]:
         _, receiver = ends_of(message)
         if receiver is None or scope_of(receiver) in (Scope.LINK_LOCAL, Scope.LOOPBACK, Scope.NAME, Scope.UNSPECIFIED):
             continue
-        for address, place, proof in _advertised(message, model):
+        for address, line in _advertised(message, model):
             if scope_of(address) is not Scope.LINK_LOCAL:
                 continue
+            place, proof = _shown(message, line)
             yield Found(
                 (proof,),
                 f"The {place} of the {message.summary} names {address}, which only reaches hosts on the same link, and"
@@ -141,9 +142,10 @@ def nat_cgnat(leg: Leg, model: Model) -> Iterator[Outcome]:
         sender, receiver = ends_of(message)
         if receiver is None or scope_of(receiver) in (Scope.SHARED, Scope.NAME, Scope.UNSPECIFIED):
             continue
-        for address, place, proof in _advertised(message, model):
+        for address, line in _advertised(message, model):
             if scope_of(address) is not Scope.SHARED or (sender is not None and same_address(address, sender)):
                 continue
+            place, proof = _shown(message, line)
             yield Found(
                 (proof,),
                 f"The {place} of the {message.summary} names {address}: the sender is behind its carrier's NAT, and"
@@ -155,17 +157,21 @@ def nat_cgnat(leg: Leg, model: Model) -> Iterator[Outcome]:
             break
 
 
-def _advertised(message: SipMessage, model: Model) -> Iterator[tuple[str, str, Proof]]:
+def _advertised(message: SipMessage, model: Model) -> Iterator[tuple[str, SdpLine | None]]:
+    """The addresses of the Contact and of media; a line for those of media."""
     for contact in message.contacts[:1]:
-        yield contact.uri.host, "Contact", at_header(message, "contact", "where requests are to go")
+        yield contact.uri.host, None
     description = model.descriptions.of(message)
     for media in description.media if description is not None else ():
         if media.port and media.connection is not None and not media.candidates:
-            yield (
-                media.connection.address,
-                "SDP c= line",
-                at_sdp(message, media.connection.line, "where media is to go"),
-            )
+            yield media.connection.address, media.connection.line
+
+
+def _shown(message: SipMessage, line: SdpLine | None) -> tuple[str, Proof]:
+    """What a place is called, and the line that shows it."""
+    if line is None:
+        return "Contact", at_header(message, "contact", "where requests are to go")
+    return "SDP c= line", at_sdp(message, line, "where media is to go")
 
 
 @check(

@@ -81,14 +81,7 @@ def auth_challenge_missing(transaction: Transaction, model: Model) -> Iterator[O
         {"status": str(final.status), "header": header},
         key=(transaction.method, str(final.status)),
         calls=(transaction.call_id,),
-        severity=Severity.LOW if _succeeds_later(transaction, model) else None,
-    )
-
-
-def _succeeds_later(transaction: Transaction, model: Model) -> bool:
-    return any(
-        item.number > transaction.number and item.method == transaction.method and item.success is not None
-        for item in model.transactions_of(transaction.call_id)
+        severity=Severity.LOW if model.lookups.succeeds_later(transaction) else None,
     )
 
 

@@ -36,11 +36,8 @@ def ext_required_unsupported(transaction: Transaction, model: Model) -> Iterator
             continue
         listed = ", ".join(options)
         retried = any(
-            item.number > transaction.number
-            and item.method == transaction.method
-            and item.success is not None
-            and not item.request.options(name) & refused
-            for item in model.transactions_of(transaction.call_id)
+            item.success is not None and not item.request.options(name) & refused
+            for item in model.lookups.after(transaction, transaction.method)
         )
         yield Found(
             (

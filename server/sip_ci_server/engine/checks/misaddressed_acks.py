@@ -112,7 +112,7 @@ def ack_cseq_mismatch(leg: Leg, model: Model) -> Iterator[Outcome]:
     waiting = [item for item in waiting if _two_hundreds(leg, item)]
     if leg.answer is None or not waiting:
         return
-    numbers = {item.request.cseq.number for item in model.transactions_of(leg.call_id) if item.method == "INVITE"}
+    numbers = {item.request.cseq.number for item in model.lookups.requests(leg.call_id, "INVITE")}
     sent = sorted(item.request.index for item in leg.transactions if item.method != "CANCEL")
     for invite in waiting:
         answers = _two_hundreds(leg, invite)

@@ -197,8 +197,8 @@ def failover_slow(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """An INVITE stayed unanswered and the same one went to another place more than 2 s later (RFC 3263 §4.3)."""
     if not model.seen.sees_reverse(transaction.request) and len(transaction.requests) < 3:
         return
-    for other in model.transactions_of(transaction.call_id):
-        if other.method != "INVITE" or other.number <= transaction.number or not other.is_initial:
+    for other in model.lookups.after(transaction, "INVITE"):
+        if not other.is_initial:
             continue
         if other.source_node != transaction.source_node or other.destination_node == transaction.destination_node:
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Flag, auto
@@ -142,6 +143,8 @@ _CALL_OF: dict[type, Callable[[Any], str]] = {
 """The Call-ID of subjects that are signalling alone."""
 
 _CHECKS: dict[str, Check] = {}
+_USES: Counter[Callable[[Any], bool]] = Counter()
+"""How many checks are about the subjects that a function accepts."""
 _SUBJECTS: dict[type, tuple[Callable[[Model], Iterable[Subject]], str]] = {
     Transaction: (lambda model: model.transactions, "the trace holds no SIP request"),
     Leg: (lambda model: model.legs, "the trace holds no INVITE"),
@@ -187,6 +190,8 @@ def check(
             raise ValueError(f"two checks are called {id}")
         if subject is None or subject not in _SUBJECTS:
             raise TypeError(f"{id}: no subjects of type {written!r}")
+        if only is not None:
+            _USES[only] += 1
         _CHECKS[id] = Check(
             id, title, severity, category, confidence, rfc, needs, subject, function,
             absent or _SUBJECTS[subject][1], only, gates, each,
@@ -221,14 +226,23 @@ def missing_need(check: Check, model: Model) -> str:
 
 
 def _judged(check: Check, model: Model) -> Iterable[Subject]:
-    subjects = _SUBJECTS[check.subject][0](model)
-    if not model.twins.calls or not check.judges_once:
+    """What a check is run on; kept for the next check where others are about the same subjects."""
+    once = bool(model.twins.calls) and check.judges_once
+    subjects: list[Subject] | None = model.judged.get((check.subject, once, None))
+    if subjects is None:
+        subjects = list(_SUBJECTS[check.subject][0](model))
+        if once:
+            call_of, folded = _CALL_OF[check.subject], model.twins.folded
+            subjects = [item for item in subjects if call_of(item) not in folded]
+        model.judged[check.subject, once, None] = subjects
+    if check.only is None:
         return subjects
-    judged: list[Subject] | None = model.judged.get(check.subject)
-    if judged is None:
-        call_of, folded = _CALL_OF[check.subject], model.twins.folded
-        judged = model.judged[check.subject] = [item for item in subjects if call_of(item) not in folded]
-    return judged
+    if _USES[check.only] == 1:
+        return filter(check.only, subjects)
+    chosen: list[Subject] | None = model.judged.get((check.subject, once, check.only))
+    if chosen is None:
+        chosen = model.judged[check.subject, once, check.only] = list(filter(check.only, subjects))
+    return chosen
 
 
 def run_check(check: Check, model: Model) -> Iterator[Outcome]:
@@ -239,8 +253,6 @@ def run_check(check: Check, model: Model) -> Iterator[Outcome]:
         return
     any_subject = False
     for subject in _judged(check, model):
-        if check.only is not None and not check.only(subject):
-            continue
         any_subject = True
         yield from check.run(subject, model)
     if not any_subject and check.absent:

@@ -80,7 +80,7 @@ def replaces_not_hung_up(transaction: Transaction, model: Model) -> Iterator[Out
     if leg is None:
         yield NotCheckable("the call that is replaced is not in the trace on the hop of the one who accepts")
         return
-    if any(item.method == "BYE" for item in model.transactions_of(leg.call_id)):
+    if model.lookups.requests(leg.call_id, "BYE"):
         return
     if not model.seen.would_show(success.observation.time, HUNG_UP_WITHIN):
         yield NotCheckable(f"the trace ends less than {HUNG_UP_WITHIN:g} s after the call was taken over")

@@ -101,15 +101,11 @@ def _answered_unseen(transaction: Transaction, model: Model) -> bool:
     """Whether the sender goes on as only one can who got a response: with its ACK, or inside the dialog."""
     if transaction.method != "INVITE" or model.answered_elsewhere(transaction):
         return False
-    tag = transaction.request.from_.tag
     if transaction.acks or any(
         model.nodes.source(ack) == transaction.source_node for ack in model.lookups.acks_numbered(transaction.request)
     ):
         return True
-    return transaction.is_initial and any(
-        not item.is_initial and item.request.from_.tag == tag and item.source_node == transaction.source_node
-        for item in model.transactions_of(transaction.call_id)
-    )
+    return transaction.is_initial and model.lookups.goes_on_inside(transaction)
 
 
 def _target(transaction: Transaction) -> str:

@@ -222,16 +222,20 @@ def rtp_ptime_observed(stream: Stream, model: Model) -> Iterator[Outcome]:
     if stream.packets < LONG:
         return
     rows = stream.rows
-    sizes = rows.size[rows.payload_type == stream.speech_type]
-    values, counts = np.unique(sizes, return_counts=True)
-    common = values[counts >= ALTERNATING * len(sizes)]
-    if len(common) >= 2 and int((np.diff(sizes.astype(np.int64)) != 0).sum()) >= STRAY:
+    sizes = rows.size if len(stream.payload_counts) == 1 else rows.size[rows.payload_type == stream.speech_type]
+    changes = int(np.count_nonzero(sizes[1:] != sizes[:-1]))
+    common, most = sizes[:1], len(sizes)
+    if changes:
+        values, counts = np.unique(sizes, return_counts=True)
+        common, most = values[counts >= ALTERNATING * len(sizes)], int(counts.max())
+    if len(common) >= 2 and changes >= STRAY:
         times = " and ".join(f"{(int(value) - RTP_HEADER) / 8:g}" for value in common)
         why, are = f"packets of {times} ms alternate", f"change between {times} ms"
         detail = f"alternates between packets of {times} ms"
     else:
-        named, observed = _named_packet_time(stream, model), stream.packet_time_ms
-        if named is None or observed is None or abs(observed - named) < PACKET_TIME_MARGIN_MS or counts.max() < LONG:
+        named = _named_packet_time(stream, model) if most >= LONG else None
+        observed = stream.packet_time_ms if named is not None else None
+        if named is None or observed is None or abs(observed - named) < PACKET_TIME_MARGIN_MS:
             return
         why, are = f"packets of {observed:g} ms", f"hold {observed:g} ms, where {named:g} ms were asked for"
         detail = f"has packets of {observed:g} ms, where the descriptions of its call say `a=ptime:{named:g}`"

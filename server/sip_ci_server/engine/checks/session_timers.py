@@ -175,10 +175,8 @@ def st_too_small_422(transaction: Transaction, model: Model) -> Iterator[Outcome
     retry = next(
         (
             item
-            for item in model.transactions_of(transaction.call_id)
-            if item.number > transaction.number
-            and item.method == transaction.method
-            and item.source_node == transaction.source_node
+            for item in model.lookups.after(transaction, transaction.method)
+            if item.source_node == transaction.source_node
             and (item.request.cseq.number or 0) > (request.cseq.number or 0)
             and item.request.from_.tag == request.from_.tag
         ),

@@ -39,14 +39,11 @@ def _is_granted(transaction: Transaction) -> bool:
 
 
 def notifies_of(transaction: Transaction, model: Model) -> list[Transaction]:
-    """The NOTIFY requests of the subscription that a SUBSCRIBE opens or refreshes, by the tag of either side."""
+    """The NOTIFY requests near a SUBSCRIBE of the subscription that it opens or refreshes, by the tag of either side."""
     tag = transaction.request.from_.tag
     notifiers = {response.to.tag for response in transaction.responses} - {""}
-    return [
-        item
-        for item in model.transactions_of(transaction.call_id)
-        if item.method == "NOTIFY" and (item.request.to.tag == tag or item.request.from_.tag in notifiers)
-    ]
+    near = (*model.lookups.before(transaction, "NOTIFY"), *model.lookups.after(transaction, "NOTIFY"))
+    return [item for item in near if item.request.to.tag == tag or item.request.from_.tag in notifiers]
 
 
 @check(
@@ -134,10 +131,7 @@ def sub_too_brief(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     final = transaction.final
     if final is None or final.status != 423 or model.relayed_from_further_on(transaction):
         return
-    if any(
-        item.method == "SUBSCRIBE" and item.number > transaction.number and item.success is not None
-        for item in model.transactions_of(transaction.call_id)
-    ):
+    if model.lookups.succeeds_later(transaction):
         return
     event = event_of(transaction.request) or "an unnamed event"
     minimum = (final.header("min-expires") or "").strip()
@@ -172,10 +166,9 @@ def sub_refresh_late(transaction: Transaction, model: Model) -> Iterator[Outcome
         return
     earlier = [
         item
-        for item in model.transactions_of(transaction.call_id)
-        if item.method == "SUBSCRIBE" and item.number < transaction.number and item.success is not None
-        and item.request.from_.tag == transaction.request.from_.tag
-    ]  # fmt: skip
+        for item in model.lookups.before(transaction, "SUBSCRIBE")
+        if item.success is not None and item.request.from_.tag == transaction.request.from_.tag
+    ]
     if not earlier or earlier[-1].success is None or earlier[-1].success.observation.time is None:
         return
     granted = expires_of(earlier[-1].success)
