@@ -16,8 +16,8 @@ from sip_ci.service.wire import (
     TraceMeta,
     WireFinding,
 )
-from sip_ci.trace.notice_summary import summarise_notices
 from sip_ci.trace.media_table import MediaKind
+from sip_ci.trace.notice_summary import summarise_notices
 from sip_ci.trace.trace import Trace
 from sip_ci_server.engine.aggregation import aggregate
 from sip_ci_server.engine.checks.registry import Check, Found, NotCheckable, Outcome, all_checks, run_check

@@ -166,7 +166,7 @@ class Stream:
 
     @property
     def is_events_alone(self) -> bool:
-        """Whether nothing but telephone events was recorded: the audio between them has the numbers that are missing."""
+        """Whether telephone events alone were recorded: the missing numbers are those of the audio between them."""
         return bool(self.event_types) and set(self.payload_counts) <= set(self.event_types)
 
     @cached_property

@@ -52,12 +52,12 @@ def cap_duplicate_copies(model: Model, _: Model) -> Iterator[Outcome]:
         yield Found(
             (at(sample, f"captured {sample.observation.copies} times"),)
             if sample
-            else (Proof("counted", text=f"{model.copies} copies"),),
-            f"{plural(model.copies, 'packet is a copy', 'packets are copies')} of others, as a capture on all interfaces"
-            " or on a bridge makes them"
+            else (Proof("counted", text=plural(model.copies, "copy", "copies")),),
+            f"{plural(model.copies, 'packet is a copy', 'packets are copies')} of others, as a capture on all"
+            " interfaces or on a bridge makes them"
             + ("" if sample else ", or a sender that repeats packets of media")
             + ". They were folded, and nothing was counted twice.",
-            {"count": str(model.copies)},
+            {"count": plural(model.copies, "copy", "copies")},
         )
 
 
