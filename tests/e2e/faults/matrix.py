@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.faults import (
+    attended,
     crossings,
     dialogs,
     failover,
@@ -27,6 +28,7 @@ CASES: tuple[Case, ...] = (
     *timers.CASES,
     *offers.CASES,
     *transfers.CASES,
+    *attended.CASES,
     *proxying.CASES,
     *transport.CASES,
     *framing.CASES,
