@@ -69,14 +69,14 @@ def _severity(request: Transaction) -> Severity | None:
     title="{method} takes the Path of the registration as its Route",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
-    rfc="RFC 3608 §6.1; RFC 3327 §5.2",
+    rfc="RFC 3608 §6.1; RFC 3327 §5.1",
     absent="no registration in the trace was answered with a Path",
     only=lambda registration: _gives("path", registration),
 )
 def route_path_used(registration: Registration, model: Model) -> Iterator[Outcome]:
     """A registered client puts an entry of the Path that its registrar returned into the Route of its own requests.
 
-    The Path is the way towards the client (RFC 3327 §5.2); its own requests take the Service-Route (RFC 3608 §6.1). Low
+    The Path is the way towards the client, which ignores it (RFC 3327 §5.1); its own requests take the Service-Route (RFC 3608 §6.1). Low
     where they were accepted all the same; silent where the Service-Route has the same entry.
     """
     for request in _calls_of(registration, model):

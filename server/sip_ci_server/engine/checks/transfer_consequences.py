@@ -72,14 +72,15 @@ def refer_repeated(leg: Leg, model: Model) -> Iterator[Outcome]:
     title="A side forgot the call when the transfer in it was over",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
-    rfc="RFC 5057 §4.1; RFC 3515 §2.4.4",
+    rfc="RFC 5057 §4.1, §4.2",
     confidence=Confidence.LIKELY,
     absent=_ABSENT,
     only=_has_refer,
 )
 def call_ended_with_refer(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The side that sent the last report on a transfer, with `terminated`, answers the next request of the same dialog
-    481, though nobody has ended the call: the end of a subscription is not that of the dialog's other usages.
+    481, though nobody has ended the call: the end of a subscription is not that of the dialog's other usages (RFC 5057 §4.1,
+    §4.2).
     """
     previous: Transaction | None = None
     for item in leg.transactions:
