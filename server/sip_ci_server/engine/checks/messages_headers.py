@@ -49,7 +49,7 @@ def msg_branch_cookie(model: Model, _: Model) -> Iterator[Outcome]:
 @check(
     "msg-via-transport-mismatch",
     title="The Via names another transport{by}",
-    severity=Severity.LOW,
+    severity=Severity.MEDIUM,
     category=Category.COMPLIANCE,
     rfc="RFC 3261 §18.1.1",
 )

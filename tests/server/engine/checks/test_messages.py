@@ -58,7 +58,7 @@ CASES: dict[str, tuple[Change, Severity]] = {
     "msg-cseq-malformed": (put(b"CSeq: 1 OPTIONS", b"CSeq: one OPTIONS"), Severity.HIGH),
     "msg-cseq-method-mismatch": (put(b"CSeq: 1 OPTIONS", b"CSeq: 1 INVITE"), Severity.HIGH),
     "msg-branch-cookie": (put(b"branch=z9hG4bK-", b"branch=old-"), Severity.LOW),
-    "msg-via-transport-mismatch": (put(b"SIP/2.0/UDP", b"SIP/2.0/TCP"), Severity.LOW),
+    "msg-via-transport-mismatch": (put(b"SIP/2.0/UDP", b"SIP/2.0/TCP"), Severity.MEDIUM),
     "msg-max-forwards-missing": (put(b"Max-Forwards: 70\r\n", b""), Severity.LOW),
     "msg-max-forwards-over-70": (put(b"Max-Forwards: 70", b"Max-Forwards: 100"), Severity.INFO),
     "msg-from-tag-missing": (put(b";tag=a1", b""), Severity.HIGH),

@@ -107,3 +107,47 @@ def test_a_log_that_puts_a_blank_behind_every_line() -> None:
         packet.raw = packet.raw.replace(b" \r\n", b"\r\n").replace(b"\r\n", b" \r\n")
 
     assert "msg-request-line-bad" not in as_log(ladder).findings()
+
+
+@pytest.mark.parametrize(
+    ("line", "replacement", "status", "check"),
+    [
+        (b"From: <sip:bob@example.com>;tag=b1", b"From: <sip:bob@example.com>", 481, "msg-from-tag-missing"),
+        (b"Max-Forwards: 70\r\n", b"", 483, "msg-max-forwards-missing"),
+    ],
+)
+@pytest.mark.parametrize("refused_for_it", [True, False])
+def test_a_bye_that_lacks_what_its_refusal_tells_of(
+    line: bytes, replacement: bytes, status: int, check: str, refused_for_it: bool
+) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    bye = call.request("BYE", 10.0, by_callee=True)
+    call.respond(bye, status if refused_for_it else 200, 10.02)
+    for packet in ladder.packets:
+        if packet.raw.startswith(b"BYE"):
+            assert line in packet.raw, packet.raw
+            packet.raw = packet.raw.replace(line, replacement)
+    findings = as_log(ladder).findings()
+
+    assert (check in findings) is refused_for_it
+    if refused_for_it:
+        assert findings[check].root
+        assert not findings["bye-rejected"].root
+
+
+def test_an_ack_over_another_transport_than_its_via_says() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    success = call.respond(invite, 200, 1.0)
+    call.ack(invite, 1.03)
+    for packet in ladder.packets:
+        if packet.raw.startswith(b"ACK"):
+            packet.raw = packet.raw.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP")
+    ladder.again(success, 1.5, 2.5, 4.5, 8.5)
+    findings = as_log(ladder).findings()
+
+    assert findings["msg-via-transport-mismatch"].root
+    assert not findings["ack-ignored"].root
