@@ -136,14 +136,12 @@ CASES = (
         "A firewall drops every ACK of the caller, and the callee sends its answer again and again",
         _both(PLAIN_PHONE, talk=9.0, dropped=((*_FROM_CALLER, "ACK sip:"),)),
         "ack-ignored",
-        log=(),
     ),
     broken(
         "phones-answers-lost",
         "A firewall drops every answer of the callee: the caller's phone sends the INVITE again and again",
         _both(PLAIN_PHONE, talk=9.0, dropped=((*_FROM_CALLEE, "SIP/2.0"),)),
         "txn-no-response",
-        log=(),
         severity=Severity.CRITICAL,
     ),
     broken(

@@ -58,7 +58,7 @@ def ack_late(leg: Leg, model: Model) -> Iterator[Outcome]:
     severity=Severity.HIGH,
     category=Category.SIGNALING,
     rfc="RFC 3261 §13.3.1.4, §17.2.1",
-    needs=Needs.TIMES,
+    needs=Needs.ORDER,
     absent="the trace holds no INVITE with an ACK",
     only=lambda transaction: transaction.method == "INVITE" and bool(transaction.acks),
 )
@@ -66,9 +66,9 @@ def ack_ignored(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """The final response of an INVITE is sent again after its ACK went out (RFC 3261 §13.3.1.4, §17.2.1).
 
     Twice is medium, for two lost packets are possible; three times or more means that the ACK does not arrive or is
-    not recognised.
+    not recognised. In a log without times their order shows it.
     """
-    del model
+    timed = model.seen.timed
     sends_by_tag: dict[str, list[SipMessage]] = {}
     for response in transaction.finals:
         sends_by_tag.setdefault(response.to.tag, []).append(response)
@@ -79,9 +79,14 @@ def ack_ignored(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         ack = first_acks.get(tag)
         if ack is None:
             continue
-        after = [response for response in sends if (seconds_between(ack, response) or 0.0) > ROUND_TRIP]
-        if len(after) < 2:
+        after = [
+            response
+            for response in sends
+            if ((seconds_between(ack, response) or 0.0) > ROUND_TRIP if timed else response.index > ack.index)
+        ]
+        if len(after) < (2 if timed else 3):
             continue
+        span = f" over the next {seconds_between(ack, after[-1]) or 0.0:.1f} s" if timed else ""
         yield Found(
             (
                 at(sends[0], "the final response"),
@@ -90,8 +95,7 @@ def ack_ignored(transaction: Transaction, model: Model) -> Iterator[Outcome]:
             ),
             f"{name_of(ack)} sent ACK to {ack.observation.destination or ack.request_uri.text} for the"
             f" {phrase_of(sends[0])} to its INVITE, and {name_of(sends[0])} sent that response"
-            f" {more_times(len(after))} over the next {seconds_between(ack, after[-1]) or 0.0:.1f} s: the ACK does not"
-            " arrive, or it is not recognised.",
+            f" {more_times(len(after))}{span}: the ACK does not arrive, or it is not recognised.",
             {"status": phrase_of(sends[0])},
             key=("2xx" if (sends[0].status or 0) < 300 else "refusal",),
             calls=(transaction.call_id,),

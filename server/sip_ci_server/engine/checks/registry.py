@@ -42,6 +42,8 @@ class Needs(Flag):
     """Packets, not a log: ICMP, TCP and fragments are visible."""
     MEDIA = auto()
     """The capture holds RTP."""
+    ORDER = auto()
+    """The distance between messages is known, or a program wrote down itself, in order, what it sent and received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,9 @@ def missing_need(check: Check, model: Model) -> str:
         return seen.media_reason
     if Needs.TIMES in check.needs and not seen.timed:
         return "the trace has no times"
-    if Needs.TIMES in check.needs and seen.cut_heads:
+    if Needs.ORDER in check.needs and not seen.timed and seen.origin.value != "log":
+        return "the trace has no times"
+    if check.needs & (Needs.TIMES | Needs.ORDER) and seen.cut_heads:
         return "messages were captured in part, so that silence proves nothing"
     if Needs.ADDRESSES in check.needs and not any(message.observation.source for message in trace.messages[:1000]):
         return "the trace does not say who sent a message"

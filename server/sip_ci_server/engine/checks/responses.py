@@ -29,7 +29,7 @@ captured.
     severity=Severity.CRITICAL,
     category=Category.SIGNALING,
     rfc="RFC 3261 §17.1.1.2",
-    needs=Needs.TIMES,
+    needs=Needs.ORDER,
 )
 def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A request other than ACK and BYE got no response at all (RFC 3261 §17.1.1.2, §17.1.2.2).
@@ -47,7 +47,7 @@ def txn_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
     rfc="RFC 3261 §15.1.1",
-    needs=Needs.TIMES,
+    needs=Needs.ORDER,
     absent="the trace holds no BYE",
     only=lambda transaction: transaction.method == "BYE",
 )
@@ -58,9 +58,14 @@ def bye_no_response(transaction: Transaction, model: Model) -> Iterator[Outcome]
 
 def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     # Not to answer those who search for open servers is what the operator wants.
-    if transaction.responses or transaction.time is None or scanner_name(transaction):
+    if transaction.responses or scanner_name(transaction):
         return
     sends, seen = len(transaction.requests), model.seen
+    if not seen.timed:
+        yield from _silence_in_order(transaction, model)
+        return
+    if transaction.time is None:
+        return
     asked_again = sends >= 3 and seen.retransmits(transaction.transport) and _spaced(transaction.requests)
     if not seen.would_show(transaction.time, SILENCE) and not asked_again:
         return
@@ -94,6 +99,29 @@ def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
         key=(transaction.method,),
         calls=(transaction.call_id,),
         severity=Severity.LOW if model.answered_elsewhere(transaction) else severity,
+    )
+
+
+def _silence_in_order(transaction: Transaction, model: Model) -> Iterator[Outcome]:
+    """The same in a log without times, where only the sender's own behaviour tells."""
+    sends = len(transaction.requests)
+    if sends < CONVINCING_SENDS or not model.seen.retransmits(transaction.transport):
+        yield NotCheckable("the trace has no times")
+        return
+    if _answered_unseen(transaction, model):
+        yield NotCheckable("later requests show that responses came which are not in the trace")
+        return
+    yield Found(
+        (
+            at(transaction.request, "the request, sent first"),
+            at(transaction.requests[-1], "the last retransmission"),
+        ),
+        f"{transaction.method} to {_target(transaction)} was sent {times(sends)}, and no response of any kind is in the"
+        " trace.",
+        {"method": transaction.method},
+        key=(transaction.method,),
+        calls=(transaction.call_id,),
+        severity=Severity.LOW if model.answered_elsewhere(transaction) else _severity(transaction.method, True),
     )
 
 

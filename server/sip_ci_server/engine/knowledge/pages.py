@@ -10,6 +10,7 @@ from sip_ci_server.engine.knowledge.texts import PLATFORM_NAMES, CheckText
 
 _NEEDS = {
     Needs.TIMES: "times of messages",
+    Needs.ORDER: "times of messages, or a program's own log",
     Needs.ADDRESSES: "addresses of messages",
     Needs.CAPTURE: "a packet capture",
     Needs.MEDIA: "RTP in the capture",

@@ -6,7 +6,8 @@ import pytest
 from tests.support.calls import ALICE, BOB, CAROL, PROXY, Call, Ladder, Sent, assert_healthy, sdp
 
 from sip_ci.findings import Severity
-from sip_ci.trace.observation import Endpoint
+from sip_ci.trace.observation import Clock, Endpoint
+from sip_ci.trace.trace import TraceOrigin
 
 
 def _answered(*path: object, sends: tuple[float, ...] = (), **options: object) -> tuple[Ladder, Call, Sent]:
@@ -17,6 +18,17 @@ def _answered(*path: object, sends: tuple[float, ...] = (), **options: object) -
     answer = call.respond(invite, 200, 1.0)
     ladder.again(answer, *sends)
     return ladder, call, invite
+
+
+@pytest.mark.parametrize(("again", "found"), [(3, True), (2, False)])
+def test_order_shows_an_ack_that_does_not_arrive_in_a_log_without_times(again: int, found: bool) -> None:
+    ladder = Ladder(origin=TraceOrigin.LOG, clock=Clock.ORDINAL)
+    call = ladder.call()
+    invite = call.invite(0.0)
+    answer = call.respond(invite, 200, 1.0)
+    call.ack(invite, 1.1)
+    ladder.again(answer, *(1.0 + number for number in range(1, again + 1)))
+    assert ("ack-ignored" in ladder.findings()) is found
 
 
 @pytest.mark.parametrize(("at", "severity"), [(1.7, Severity.LOW), (4.8, Severity.MEDIUM)])

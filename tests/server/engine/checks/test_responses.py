@@ -143,6 +143,28 @@ def test_an_ack_is_never_answered() -> None:
     assert "txn-no-response" not in ladder.end(60.0).findings()
 
 
+def _untimed(sends: int, origin: TraceOrigin = TraceOrigin.LOG) -> Ladder:
+    ladder = Ladder(origin=origin, clock=Clock.ORDINAL)
+    sent = ladder.call().invite(0.0)
+    ladder.again(sent, *(float(number) for number in range(1, sends)))
+    return ladder
+
+
+def test_a_log_without_times_shows_a_sender_that_goes_on_trying() -> None:
+    finding = _untimed(5).findings()["txn-no-response"]
+
+    assert finding.severity is Severity.CRITICAL
+    assert "5 times" in finding.detail
+
+
+@pytest.mark.parametrize("ladder", [_untimed(4), _untimed(5, TraceOrigin.TEXT)])
+def test_order_proves_nothing_of_few_sends_or_of_pasted_text(ladder: Ladder) -> None:
+    report = ladder.report()
+
+    assert "txn-no-response" not in {finding.check for finding in report.findings}
+    assert "txn-no-response" in {entry.check for entry in report.not_checked}
+
+
 # -- ICMP -----------------------------------------------------------------------------------------------------------
 
 
