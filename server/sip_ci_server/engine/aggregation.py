@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sip_ci.findings import Severity
 from sip_ci.service.wire import WireFinding
+from sip_ci.wording import times
 from sip_ci_server.engine.causes import cause_tables
 from sip_ci_server.engine.evidence import evidence_of
 from sip_ci_server.engine.instances import Instance, fingerprint_of
@@ -110,7 +111,7 @@ def _extent(members: list[Instance], calls: list[str], model: Model) -> _Extent:
     if affected > 1 and share is not None:
         words = f" Seen in {affected:,} of {total:,} calls ({percent(share)})."
     elif affected > 1 or occurrences > 1:
-        words = f" Seen {max(affected, occurrences):,} times."
+        words = f" Seen {times(max(affected, occurrences))}."
     return _Extent(occurrences, affected, share, words)
 
 

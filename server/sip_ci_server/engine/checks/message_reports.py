@@ -29,7 +29,7 @@ def report(check: str, model: Model) -> Iterator[Outcome]:
             severity = Severity.LOW
         if fault.severity is None and fault.accepted and check in _ALWAYS:
             severity = None
-        shown = f" The line is `{line.replace('`', chr(39))}`." if fault.offset is not None else ""
+        shown = f" The line is `{line.replace('`', chr(39))}`." if fault.offset is not None and line else ""
         sender = f"{fault.agent} at {name_of(message)}" if fault.agent else name_of(message)
         understood = fault.accepted and fault.answered and message.is_request
         taken = " The other side took it all the same." if understood else ""

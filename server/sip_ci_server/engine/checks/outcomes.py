@@ -65,8 +65,9 @@ def fork_multiple_2xx(transaction: Transaction, model: Model) -> Iterator[Outcom
     tags = ", ".join(f"`{leg.callee_tag}`" for leg in legs[:5])
     yield Found(
         (at(transaction.request, "the INVITE"), *(at(answer, "an answer to it") for answer in answers[:4])),
-        f"The INVITE was answered by {len(legs)} phones, To tags {tags}. No BYE ended {len(open_legs) or 'none'} of"
-        f" these dialogs, and {len(silent) or 'none'} got no ACK.",
+        f"The INVITE was answered by {len(legs)} phones, To tags {tags}. BYE ended"
+        f" {len(legs) - len(open_legs) or 'none'} of these dialogs, and"
+        f" {len(silent) if silent else 'none'} of them went without an ACK.",
         {"count": str(len(legs))},
         key=("no ACK" if silent else "no BYE",),
         calls=(transaction.call_id,),

@@ -60,7 +60,7 @@ def sec_scanner(model: Model, _: Model) -> Iterator[Outcome]:
                 *([at(first.responses[0], "and is answered")] if first.responses else []),
             ),
             f"{plural(len(items), 'request')} from {first.source or 'outside'} named {name} as the tool,"
-            f" {len(answered)} of them answered.",
+            f" {len(answered) or 'none'} of which {'were' if len(answered) > 1 else 'was'} answered.",
             {"tool": name, "target": str(first.destination or first.request.request_uri.host)},
             key=(name,),
             calls=tuple(dict.fromkeys(item.call_id for item in items)),
