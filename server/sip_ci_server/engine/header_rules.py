@@ -54,6 +54,7 @@ def violations_of(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     yield from _of_bytes(message)
     yield from _of_via(message)
     yield from _of_body(message)
+    yield from _of_multipart(message)
     yield from _of_addresses(message)
     yield from _of_extensions(message)
     yield from _of_parameters(message)
@@ -105,6 +106,21 @@ def _of_body(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     if message.observation.transport in _STREAMS and not message.lines_of("content-length"):
         explanation = f"A message over {message.observation.transport} has no Content-Length"
         yield "msg-content-length-missing-tcp", Violation("missing", None, explanation)
+
+
+def _of_multipart(message: SipMessage) -> Iterator[tuple[str, Violation]]:
+    """A multipart body of the length that Content-Length gives lacks its last boundary (RFC 2046 §5.1.1)."""
+    kind, length = message.lines_of("content-type"), message.lines_of("content-length")
+    if not kind or not length or not message.content_type.startswith("multipart/"):
+        return
+    if not message.body or message.content_length != len(message.body):
+        return
+    parameters = split_parameters(message.value_of(kind[0]).partition(";")[2])
+    boundary = next((value for name, value in parameters if name == "boundary" and value), "")
+    first = f"--{boundary}".encode()
+    if boundary and first in message.body and first + b"--" not in message.body:
+        explanation = f"Content-Length {len(message.body)} ends the multipart body before its last boundary"
+        yield "msg-content-length-mismatch", Violation("closing boundary", length[0].start, explanation)
 
 
 def _of_request(message: SipMessage) -> Iterator[tuple[str, Violation]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from sip_ci.findings import Category, Severity
+from sip_ci.trace.trace import TraceOrigin
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
@@ -46,10 +47,15 @@ def _may_cross(first: Transaction, second: Transaction, model: Model) -> bool:
     )
 
 
-def _overlaps(first: Transaction, second: Transaction) -> bool:
-    """Whether the second request was sent while the first had no final response; an unseen one says nothing."""
+def _overlaps(first: Transaction, second: Transaction, model: Model) -> bool:
+    """Whether the second request was sent while the first had no final response; an unseen one says nothing.
+
+    A capture may swap what is near; a program's own log has the order in which the program dealt with it.
+    """
     if first.final is None or second.final is None:
         return False
+    if model.seen.origin is TraceOrigin.LOG:
+        return first.request.index < second.request.index < first.final.index
     return surely_before(first.request, second.request) and surely_before(second.request, first.final)
 
 
@@ -118,7 +124,7 @@ def glare_answered(leg: Leg, model: Model) -> Iterator[Outcome]:
         for second in offers[position + 1 : position + 1 + NEIGHBOURS]:
             if not _may_cross(first, second, model):
                 continue
-            if leg.sent_by_caller(first) is leg.sent_by_caller(second) or not _overlaps(first, second):
+            if leg.sent_by_caller(first) is leg.sent_by_caller(second) or not _overlaps(first, second, model):
                 continue
             if second.success is None or first.final is None:
                 continue
@@ -157,12 +163,11 @@ def invite_overlapping(leg: Leg, model: Model) -> Iterator[Outcome]:
 
     Low where it was accepted all the same.
     """
-    del model
     for method in ("INVITE", "UPDATE"):
         items = [item for item in leg.transactions if item.method == method]
         for first, second in pairwise(items):
             same_side = leg.sent_by_caller(first) is leg.sent_by_caller(second)
-            if not same_side or not _overlaps(first, second) or first.was_cancelled:
+            if not same_side or not _overlaps(first, second, model) or first.was_cancelled:
                 continue
             assert second.final is not None
             accepted = second.success is not None

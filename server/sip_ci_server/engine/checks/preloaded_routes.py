@@ -76,8 +76,8 @@ def _severity(request: Transaction) -> Severity | None:
 def route_path_used(registration: Registration, model: Model) -> Iterator[Outcome]:
     """A registered client puts an entry of the Path that its registrar returned into the Route of its own requests.
 
-    The Path is the way towards the client, which ignores it (RFC 3327 §5.1); its own requests take the Service-Route (RFC 3608 §6.1). Low
-    where they were accepted all the same; silent where the Service-Route has the same entry.
+    The Path is the way towards the client, which ignores it (RFC 3327 §5.1); its own requests take the Service-Route
+    (RFC 3608 §6.1). Low where they were accepted all the same; silent where the Service-Route has the same entry.
     """
     for request in _calls_of(registration, model):
         granted = _granted(registration, model, request.number)

@@ -17,6 +17,8 @@ from sip_ci_server.engine.transactions import Transaction
 _DEFAULT_PORT = 5060
 _TRIES = 3
 """Sends of a request, or of its final response, that show that the response did not arrive."""
+_NOT_SERVED = frozenset({403, 404, 416, 482, 483, 501, 604})
+"""Responses of a server that does not relay to another one."""
 _LOOKED_AT = 24
 
 
@@ -79,7 +81,7 @@ def resp_sent_by_ignored(transaction: Transaction, model: Model) -> Iterator[Out
 )
 def redirect_target_ignored(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     """A client follows a 3xx with a request for its Contact, and sends it to the server that redirected, which
-    redirects it once more (RFC 3261 §8.1.3.4: the new URI is where it is sent, §8.1.2).
+    redirects it once more or does not serve the new URI (RFC 3261 §8.1.3.4: the new URI is where it is sent, §8.1.2).
 
     A request with a Route goes to the Route, and a Contact that is a name may lead to the same server.
     """
@@ -95,13 +97,14 @@ def redirect_target_ignored(transaction: Transaction, model: Model) -> Iterator[
         again = item.final
         if item.method != transaction.method or item.destination != place or again is None:
             continue
-        if item.request.from_.uri.user != transaction.request.from_.uri.user or not 300 <= (again.status or 0) < 400:
+        refused = 300 <= (again.status or 0) < 400 or again.status in _NOT_SERVED
+        if item.request.from_.uri.user != transaction.request.from_.uri.user or not refused:
             continue
         yield Found(
             (
                 at_header(final, "contact", "where it should go"),
                 at(item.request, f"sent to {place} again"),
-                at(again, "redirected again"),
+                at(again, "redirected again" if (again.status or 0) < 400 else "refused"),
             ),
             f"{name_of(final)} answered {transaction.method} {phrase_of(final)} with `{targets[0].text}`. The new"
             f" {item.method} has that URI in its request line and was sent to {place} all the same, which answered"

@@ -78,9 +78,9 @@ def refer_repeated(leg: Leg, model: Model) -> Iterator[Outcome]:
     only=_has_refer,
 )
 def call_ended_with_refer(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """The side that sent the last report on a transfer, with `terminated`, answers the next request of the same dialog
-    481, though nobody has ended the call: the end of a subscription is not that of the dialog's other usages (RFC 5057 §4.1,
-    §4.2).
+    """The side that sent the last report on a transfer, with `terminated`, answers the next request of the dialog 481.
+
+    Nobody has ended the call: the end of a subscription is not that of the dialog's other usages (RFC 5057 §4.1, §4.2).
     """
     previous: Transaction | None = None
     for item in leg.transactions:

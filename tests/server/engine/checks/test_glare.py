@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.calls import BOB, CAROL, Call, Ladder, assert_healthy, sdp
+from tests.support.calls import ALICE, BOB, CAROL, Call, Ladder, assert_healthy, sdp
 
 from sip_ci.findings import Severity
+from sip_ci.trace.trace import TraceOrigin
 
 
 def _crossing(first: int, second: int, *, method: str = "INVITE") -> tuple[Ladder, Call]:
@@ -29,6 +30,20 @@ def test_glare_that_is_answered_instead_of_refused(method: str) -> None:
 
     assert finding.severity is Severity.MEDIUM
     assert len(finding.evidence) == 4
+
+
+@pytest.mark.parametrize(("origin", "found"), [(TraceOrigin.LOG, True), (TraceOrigin.CAPTURE, False)])
+def test_changes_that_are_milliseconds_apart(origin: TraceOrigin, found: bool) -> None:
+    ladder = Ladder(origin=origin)
+    call = ladder.call(ALICE, BOB)
+    call.established()
+    one = call.request("INVITE", 5.0, body=sdp(BOB, version=2))
+    two = call.request("INVITE", 5.001, body=sdp(BOB, version=3), by_callee=True)
+    for request, time in ((two, 5.002), (one, 5.003)):
+        call.respond(request, 200, time, body=sdp(BOB, version=4))
+        call.ack(request, time + 0.05)
+
+    assert ("glare-answered" in ladder.end(60.0).findings()) is found
 
 
 def test_glare_that_is_refused_on_both_sides_and_never_repeated() -> None:

@@ -344,3 +344,15 @@ def test_blanks_behind_a_body_without_a_last_line_end_cut_nothing() -> None:
     found = counted(len(body), body, b"   ")
     assert found is not None
     assert found.severity is Severity.INFO
+
+
+@pytest.mark.parametrize(("end", "found"), [("", True), ("--one--\r\n", False)])
+def test_a_multipart_body_that_is_cut_before_its_last_boundary(end: str, found: bool) -> None:
+    body = ("--one\r\nContent-Type: text/plain\r\n\r\nhi\r\n" + end).encode()
+    kind = b"Content-Type: multipart/mixed; boundary=one\r\nContent-Length: " + str(len(body)).encode()
+
+    def change(raw: bytes) -> bytes:
+        return put(b"Content-Length: 0", kind)(raw) + body
+
+    reported = messages_of(spoilt(change, status=400))
+    assert ("msg-content-length-mismatch" in reported) is found

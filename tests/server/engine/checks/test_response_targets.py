@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.support.calls import ALICE, BOB, Ladder
 
 from sip_ci.findings import Severity
@@ -41,7 +42,7 @@ def test_a_client_that_asks_for_rport_or_gets_the_response_or_names_its_port() -
         assert "resp-sent-by-ignored" not in _from_other_port(via, *times).findings()
 
 
-def _redirected(second: Endpoint, *lines: str) -> Ladder:
+def _redirected(second: Endpoint, *lines: str, status: int = 302) -> Ladder:
     ladder = Ladder()
     place = "Contact: <sip:bob@198.51.100.99>"
     first = ladder.call(ALICE, BOB)
@@ -51,7 +52,7 @@ def _redirected(second: Endpoint, *lines: str) -> Ladder:
     again = ladder.call(ALICE, second)
     again.uri = "sip:bob@198.51.100.99"
     invite = again.invite(0.3, *lines)
-    again.respond(invite, 302, 0.4, place)
+    again.respond(invite, status, 0.4, *([place] if status == 302 else []))
     again.ack(invite, 0.5)
     return ladder.end(60.0)
 
@@ -64,6 +65,15 @@ def test_a_redirected_call_that_goes_to_the_old_server() -> None:
     assert finding.root
     assert "198.51.100.99" in finding.detail
     assert "redirect-to-itself" not in found
+
+
+@pytest.mark.parametrize(("status", "expected"), [(403, True), (404, True), (486, False), (401, False)])
+def test_a_server_that_refuses_what_it_redirected(status: int, expected: bool) -> None:
+    found = _redirected(BOB, status=status).findings()
+
+    assert ("redirect-target-ignored" in found) is expected
+    if expected:
+        assert not found[f"final-{status}"].root
 
 
 def test_one_that_goes_where_it_should_or_has_a_route() -> None:
