@@ -13,8 +13,7 @@ from sip_ci.results import InputResult
 
 @pytest.mark.parametrize("packets", [3, 10, 400])
 def test_media_packets_are_counted_and_told(packets: int) -> None:
-    ladder = Ladder().know(packets=packets)
-    report = carry(ladder, stream(ALICE_MEDIA, BOB_MEDIA, packets), both_ways=False).report()
+    report = carry(Ladder(), stream(ALICE_MEDIA, BOB_MEDIA, packets), both_ways=False).know(packets=packets).report()
 
     assert report.meta.trace.media_packets == packets
     found = next(finding for finding in report.findings if finding.check == "cap-no-sip")

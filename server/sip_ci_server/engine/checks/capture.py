@@ -155,7 +155,8 @@ def cap_no_sip(model: Model, _: Model) -> Iterator[Outcome]:
     if not model.trace.messages and not _on_sip_ports(model):
         facts = model.trace.facts
         is_capture = model.trace.origin is TraceOrigin.CAPTURE
-        what = plural(facts.packets, "packet") if facts.packets or is_capture else "the input"
+        packets = max(facts.packets, len(model.trace.media))
+        what = plural(packets, "packet") if packets or is_capture else "the input"
         tls = (
             f" {plural(len(facts.tls_connections), 'TLS connection')} could not be read."
             if facts.tls_connections
@@ -164,7 +165,7 @@ def cap_no_sip(model: Model, _: Model) -> Iterator[Outcome]:
         yield Found(
             (Proof("counted", text=f"{what}, {plural(len(model.streams), 'RTP stream')}, no SIP message"),),
             f"No SIP message was found in {what}.{tls}{_other_protocols(model)} Signalling was not checked."
-            if facts.packets or not is_capture
+            if packets or not is_capture
             else "The capture has a header and no packet: its recorder recorded nothing.",
         )
 

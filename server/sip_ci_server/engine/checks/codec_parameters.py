@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_ci.findings import Category, Severity
+from sip_ci.trace.sdp import MediaDescription, SdpLine
 from sip_ci_server.engine.checks.registry import Found, Outcome, at_sdp, check
 from sip_ci_server.engine.checks.sdp_syntax import rtpmap_lines
 from sip_ci_server.engine.format_parameters import formats_of
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Described
+
+
+def _mapping_of(number: int, media: MediaDescription) -> SdpLine | None:
+    """The rtpmap line of a payload type."""
+    return next((line for written, line, _ in rtpmap_lines(media) if written == str(number)), None)
 
 
 @check(
@@ -32,7 +38,7 @@ def codec_opus_fmtp(item: Described, model: Model) -> Iterator[Outcome]:
             if (format_.encoding.clock_rate, format_.encoding.channels) == (codec.clock_rate, codec.channels):
                 continue
             yield Found(
-                (at_sdp(item.message, format_.line, "the mapping of Opus"),),
+                (at_sdp(item.message, _mapping_of(format_.number, media) or format_.line, "the mapping of Opus"),),
                 f"The {item.message.summary} maps payload type {format_.number} to {format_.encoding}; Opus is always"
                 " opus/48000/2.",
                 {"mapping": str(format_.encoding)},

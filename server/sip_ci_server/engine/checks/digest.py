@@ -91,7 +91,7 @@ def auth_challenge_missing(transaction: Transaction, model: Model) -> Iterator[O
     severity=Severity.MEDIUM,
     category=Category.AUTHENTICATION,
     rfc="RFC 7616 §3.3",
-    absent="the trace holds no credentials that were challenged again",
+    absent="no exchange of the trace was challenged more than once",
     only=lambda attempt: len(attempt.challenged) > 1 and _is_answered(attempt),
 )
 def auth_stale_loop(attempt: Attempt, model: Model) -> Iterator[Outcome]:
@@ -239,7 +239,8 @@ def auth_credentials_incomplete(attempt: Attempt, model: Model) -> Iterator[Outc
     absent="the trace holds no request with credentials",
 )
 def auth_qop_nc_error(model: Model, _: Model) -> Iterator[Outcome]:
-    """Credentials with qop lack nc or cnonce, have an nc of other than eight digits, or a client counts two requests with one nonce alike (RFC 7616 §3.4).
+    """Credentials with qop lack nc or cnonce, have an nc of other than eight digits, or a client counts two requests
+    with one nonce alike (RFC 7616 §3.4).
 
     Medium where the request was refused, else low. Forwarded copies, ACK and CANCEL repeat credentials rightly.
     """

@@ -8,6 +8,7 @@ from sip_ci.findings import Category, Severity
 from sip_ci_server.engine.checks.registry import Found, NotCheckable, Outcome, Proof, at, at_header, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.reasons import reasons_of
+from sip_ci_server.engine.sequence import seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
 SEVERITIES: dict[int, Severity] = {
@@ -53,6 +54,10 @@ def _register(code: int, severity: Severity) -> None:
     )
 
 
+RINGING = 3.0
+"""Seconds from 183 to the final response in which a phone may have rung."""
+
+
 def _unlisted(code: int, model: Model) -> list[int]:
     """The codes of a class that have no check: an unknown one counts as x00 (RFC 3261 §8.1.3.2)."""
     return [
@@ -89,6 +94,15 @@ def _judge(transaction: Transaction, model: Model, code: int) -> Iterator[Outcom
     )
 
 
+def _rang(transaction: Transaction) -> bool:
+    """Whether a phone rang: 180, or 183 and the time that ringing takes."""
+    if any(response.status == 180 for response in transaction.provisionals):
+        return True
+    progress = next((response for response in transaction.provisionals if response.status == 183), None)
+    waited = seconds_between(progress, transaction.final) if progress is not None and transaction.final else None
+    return waited is not None and waited >= RINGING
+
+
 def _lowered(transaction: Transaction, model: Model, code: int) -> tuple[Severity | None, str]:
     if transaction.method == "INVITE":
         if model.lookups.is_answered(transaction.call_id):
@@ -98,10 +112,15 @@ def _lowered(transaction: Transaction, model: Model, code: int) -> tuple[Severit
                 return Severity.INFO, " The caller had cancelled."
             return None, " No CANCEL is in the trace."
         causes = {reason.cause for reason in reasons_of(transaction.final or transaction.request)}
-        rang = any(response.status in (180, 183) for response in transaction.provisionals)
-        if code == 480 and (rang or causes & {18, 19, 20}):
+        if code == 480 and 21 in causes:
+            return Severity.INFO, " The call was rejected (Q.850 cause 21)."
+        if code == 480 and 20 in causes:
+            return Severity.INFO, " The subscriber is not connected at present (Q.850 cause 20)."
+        if code == 480 and (_rang(transaction) or causes & {18, 19}):
             return Severity.INFO, " It rang, and nobody answered."
         return None, ""
+    if transaction.method == "SUBSCRIBE" and code == 404:
+        return Severity.MEDIUM, " The server publishes no state for this target."
     if transaction.method == "OPTIONS" and code in _WORKING_ANSWERS_TO_OPTIONS:
         return Severity.INFO, " Any answer to OPTIONS shows that the element is alive."
     return Severity.MEDIUM, ""

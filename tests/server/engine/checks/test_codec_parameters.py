@@ -31,7 +31,9 @@ def found(
 
 def test_the_rtpmap_of_opus() -> None:
     assert found("codec-opus-fmtp", "96 opus/48000", None, None) is not None
-    assert found("codec-opus-fmtp", "96 opus/16000/2", None, None) is not None
+    with_parameters = found("codec-opus-fmtp", "96 opus/16000/2", "stereo=0", None)
+    assert with_parameters is not None
+    assert "rtpmap" in with_parameters.evidence[0].text
     assert found("codec-opus-fmtp", "96 OPUS/48000/2", "stereo=0;useinbandfec=1", None) is None
 
 

@@ -212,3 +212,27 @@ def test_codes_with_checks_of_their_own_are_not_counted_twice(status: int) -> No
 
 def test_a_text_message_of_an_unknown_type_is_refused_for_its_type() -> None:
     assert "415" in _refused(415, method="MESSAGE").findings()["final-400"].title
+
+
+@pytest.mark.parametrize(
+    ("cause", "progress", "waited", "words", "severity"),
+    [
+        (21, 183, 0.05, "rejected", Severity.INFO), (20, 0, 0.05, "not connected", Severity.INFO),
+        (19, 0, 20.0, "It rang", Severity.INFO), (0, 180, 2.0, "It rang", Severity.INFO),
+        (0, 183, 20.0, "It rang", Severity.INFO), (0, 183, 0.05, "", SEVERITIES[480]),
+    ],
+)  # fmt: skip
+def test_what_480_says_of_the_phone(cause: int, progress: int, waited: float, words: str, severity: Severity) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    call.respond(invite, 100, 0.05)
+    if progress:
+        call.respond(invite, progress, 0.1)
+    call.respond(invite, 480, 0.1 + waited, *([f"Reason: Q.850;cause={cause}"] if cause else []))
+    call.ack(invite, 0.2 + waited)
+    finding = ladder.end(60.0).findings()["final-480"]
+
+    assert finding.severity is severity
+    assert words in finding.detail
+    assert ("It rang" in finding.detail) is (words == "It rang")
