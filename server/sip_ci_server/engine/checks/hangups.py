@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
@@ -13,6 +14,9 @@ from sip_ci_server.engine.transactions import Transaction
 
 SHORT = 3.0
 """Seconds of talk below which a call was hardly meant."""
+USUAL_SHARE = 0.5
+"""The share of short calls from which on they are what is wanted."""
+_SHARES: WeakKeyDictionary[Model, float] = WeakKeyDictionary()
 
 
 @check(
@@ -107,6 +111,19 @@ def bye_outside_dialog(transaction: Transaction, model: Model) -> Iterator[Outco
     )
 
 
+def _is_short(talk: float) -> bool:
+    return 0 <= talk < SHORT
+
+
+def _short_share(model: Model) -> float:
+    """The share of short ones among the calls from their answer to their BYE, from 0 to 1."""
+    share = _SHARES.get(model)
+    if share is None:
+        talks = [leg.talk_time for leg in model.legs if leg.talk_time is not None]
+        share = _SHARES[model] = sum(_is_short(talk) for talk in talks) / max(len(talks), 1)
+    return share
+
+
 @check(
     "short-call",
     title="The call ended within {seconds} s of its answer",
@@ -119,12 +136,16 @@ def bye_outside_dialog(transaction: Transaction, model: Model) -> Iterator[Outco
     only=lambda leg: leg.talk_time is not None,
 )
 def short_call(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """A call was over within three seconds of its answer (RFC 3261 §15); tests do that, so it is noted only."""
-    del model
+    """A call was over within three seconds of its answer (RFC 3261 §15); tests do that, so it is noted only.
+
+    Silent where callers end at least half of the answered calls so: then the test wants them short.
+    """
     talk, bye = leg.talk_time, leg.bye
-    if talk is None or bye is None or leg.answer is None or not 0 <= talk < SHORT or len(leg.invite.request.via) != 1:
+    if talk is None or bye is None or leg.answer is None or not _is_short(talk) or len(leg.invite.request.via) != 1:
         return
     side = "caller" if leg.sent_by_caller(bye) else "callee"
+    if side == "caller" and _short_share(model) >= USUAL_SHARE:
+        return
     yield Found(
         (at(leg.answer, "the answer"), at_header(bye.request, "reason", f"the {side} ends the call")),
         f"The {side} ended the call {talk:.1f} s after it was answered.",

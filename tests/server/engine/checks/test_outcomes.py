@@ -351,7 +351,17 @@ def test_a_precondition_that_failed() -> None:
 
 def test_short_calls_are_noted_only() -> None:
     ladder = Ladder()
-    ladder.call().answered(talk=1.0)
+    for number, talk in enumerate((1.0, 30.0, 30.0)):
+        ladder.call().answered(100.0 * number, talk=talk)
 
-    assert_healthy(ladder.end(20.0))
+    assert_healthy(ladder.end(400.0))
     assert ladder.findings()["short-call"].severity is Severity.INFO
+    assert ladder.findings()["short-call"].calls_affected == 1
+
+
+def test_a_test_of_short_calls_wants_them_short() -> None:
+    ladder = Ladder()
+    for number in range(3):
+        ladder.call().answered(10.0 * number, talk=1.0)
+
+    assert "short-call" not in ladder.end(60.0).findings()
