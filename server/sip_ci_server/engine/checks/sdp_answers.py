@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.sdp import Direction, MediaDescription, SdpLine
 from sip_ci_server.engine.checks.registry import Found, Outcome, at_sdp, check
+from sip_ci_server.engine.exposure import is_from_test_tool
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.offer_answer import Round
 
@@ -17,6 +18,8 @@ _ALLOWED = {
     Direction.INACTIVE: (Direction.INACTIVE,),
 }
 """What may answer a direction (RFC 3264 §6.1); anything may answer sendrecv."""
+_AT_ONCE = 1.0
+"""Seconds within which a side hangs up because of an answer, and no user because of the call."""
 
 
 def has_answer(item: Round) -> bool:
@@ -72,9 +75,10 @@ def sdp_media_rejected(item: Round, model: Model) -> Iterator[Outcome]:
 def sdp_answer_direction(item: Round, model: Model) -> Iterator[Outcome]:
     """The direction of the answer does not fit that of the offer (RFC 3264 §6.1).
 
-    Low where only media that nobody plays would flow: test tools and old phones answer every hold with sendrecv.
+    Low where only media that nobody plays would flow: test tools and old phones answer every hold with sendrecv. Not
+    where the side that made the offer hangs up at once.
     """
-    del model
+    gone = _hangs_up_at_once(item, model)
     for pair in item.pairs:
         offered, answered = pair.offered.direction, pair.answered.direction
         if not pair.active or answered in _ALLOWED.get(offered, tuple(Direction)):
@@ -88,12 +92,28 @@ def sdp_answer_direction(item: Round, model: Model) -> Iterator[Outcome]:
                 at_sdp(pair.answer_message, _direction_line(pair.answered), f"answered: {answered}"),
             ),
             f"The offer says {offered} for {pair.offered.media}, and the {pair.answer_message.summary} answers"
-            f" {answered}." + (" No media can flow in either direction." if silent else ""),
+            f" {answered}."
+            + (" No media can flow in either direction." if silent else "")
+            + (" The side that made the offer hung up at once." if gone else ""),
             {"offered": offered.value, "answered": answered.value},
             key=(offered.value, answered.value),
             calls=(item.leg.call_id,),
-            severity=None if silent else Severity.LOW,
+            severity=None if silent or gone else Severity.LOW,
         )
+
+
+def _hangs_up_at_once(item: Round, model: Model) -> bool:
+    """Whether the side that changed a call ended it within a second of the answer to its change."""
+    answer, offer = item.answer_message, item.offer_message
+    if answer is None or not offer.to.tag or answer.observation.time is None or is_from_test_tool(offer):
+        return False
+    return any(
+        bye.method == "BYE"
+        and bye.source_node == model.nodes.source(offer)
+        and bye.time is not None
+        and 0.0 <= bye.time - answer.observation.time <= _AT_ONCE
+        for bye in item.leg.transactions
+    )
 
 
 def _direction_line(media: MediaDescription) -> SdpLine:

@@ -81,6 +81,32 @@ def test_an_answer_without_direction_is_minor(offered: str, answered: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("hung_up", "by_callee", "lines", "severity"),
+    [
+        (10.3, False, (), Severity.HIGH),
+        (40.0, False, (), Severity.LOW),
+        (10.3, True, (), Severity.LOW),
+        (10.3, False, ("User-Agent: SIPp",), Severity.LOW),
+    ],
+    ids=["at-once", "later", "by-the-other-side", "test-tool"],
+)
+def test_a_hold_whose_answer_ends_the_call(
+    hung_up: float, by_callee: bool, lines: tuple[str, ...], severity: Severity
+) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    held = sdp(ALICE, version=2, media="m=audio 40000 RTP/AVP 0\r\na=sendonly")
+    hold = call.request("INVITE", 10.0, *lines, body=held)
+    call.respond(hold, 200, 10.1, body=sdp(BOB, version=2, media="m=audio 42000 RTP/AVP 0\r\na=sendrecv"))
+    call.ack(hold, 10.12)
+    call.respond(call.bye(hung_up, by_callee=by_callee), 200, hung_up + 0.1)
+    finding = ladder.end(60.0).findings()["sdp-answer-direction"]
+
+    assert finding.severity is severity
+
+
+@pytest.mark.parametrize(
     ("offered", "answered"),
     [
         ("sendonly", "recvonly"), ("sendonly", "inactive"), ("recvonly", "sendonly"), ("recvonly", "inactive"),
