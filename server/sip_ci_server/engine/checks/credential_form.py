@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.attempts import Attempt
-from sip_ci_server.engine.checks.digest import was_refused
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import phrase_of
@@ -16,6 +16,26 @@ from sip_ci_server.engine.sequence import phrase_of
 _HEADERS = ("authorization", "proxy-authorization")
 _QUOTED = re.compile(r'[\s,](algorithm|nc)\s*=\s*"', re.IGNORECASE)
 """`qop` is left out: so many programs quote it that servers read it."""
+
+
+_UNREAD = (400, 401, 407)
+"""Refusals of a server that may not have read the credentials; 403 says that it has."""
+_READERS: WeakKeyDictionary[Model, frozenset[str]] = WeakKeyDictionary()
+
+
+def _readers(model: Model) -> frozenset[str]:
+    """The servers that took credentials with such quotes: by accepting them, or by 403."""
+    hosts = _READERS.get(model)
+    if hosts is None:
+        hosts = _READERS[model] = frozenset(
+            item.destination.host
+            for item in model.transactions
+            if item.final is not None
+            and item.final.status not in _UNREAD
+            and item.destination is not None
+            and _quoted_in(item.request) is not None
+        )
+    return hosts
 
 
 def _quoted_in(request: SipMessage) -> tuple[str, str] | None:
@@ -41,17 +61,14 @@ def _quoted_in(request: SipMessage) -> tuple[str, str] | None:
 def auth_parameter_quoted(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     """Refused credentials have `algorithm` or `nc` in quotes, which a sender must not write (RFC 7616 §3.4).
 
-    Silent where a server accepts such credentials anywhere in the trace: then the quotes are not what it refuses.
+    Silent where the server takes such credentials anywhere in the trace, or answers 403, which says that it has read
+    them: then the quotes are not what it refuses.
     """
     for item in attempt.transactions:
         quoted = _quoted_in(item.request)
-        if quoted is None or not was_refused(item) or item.final is None or model.is_forwarded(item):
+        if quoted is None or item.final is None or item.final.status not in _UNREAD or model.is_forwarded(item):
             continue
-        if any(
-            other.success is not None and other.destination == item.destination and _quoted_in(other.request)
-            for other in model.transactions
-            if other.method == item.method
-        ):
+        if item.destination is not None and item.destination.host in _readers(model):
             return
         name, parameter = quoted
         yield Found(

@@ -278,7 +278,8 @@ def _difference(before: SessionDescription, after: SessionDescription) -> str:
 def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
     """Offer and answer both name a packet time, and not the same (RFC 8866 §6.4).
 
-    Each names what it wants to receive (RFC 3264 §5.1), so it is low where RTP flows both ways all the same.
+    Each names what it wants to receive, and the two need not be the same (RFC 3264 §6.1), so it is low but where RTP
+    flows one way only.
     """
     if item.answer is None or item.answer_message is None or _damaged(item.offer) or _damaged(item.answer):
         return
@@ -301,23 +302,23 @@ def sdp_ptime_mismatch(item: Round, model: Model) -> Iterator[Outcome]:
             {"offered": f"{offered.ptime:g}", "answered": f"{answered.ptime:g}"},
             key=(f"{offered.ptime:g}", f"{answered.ptime:g}"),
             calls=(item.leg.call_id,),
-            severity=Severity.LOW if _has_media_both_ways(item.leg, model) else None,
+            severity=None if _is_heard_one_way(item.leg, model) else Severity.LOW,
         )
 
 
-def _has_media_both_ways(leg: Leg, model: Model) -> bool:
-    """Whether RTP flows in both directions of a call, on this hop or on that of another leg of its session."""
+def _is_heard_one_way(leg: Leg, model: Model) -> bool:
+    """Whether RTP flows in one direction of a call alone, on every hop of its session that shows media."""
     sessions = (
         model.session_of(other)
         for call in (leg.call_id, *model.joined.before(leg.call_id), *model.joined.further_on(leg.call_id))
         for other in model.dialogs.calls.get(call, [])[:_LEGS]
     )
-    return any(
-        session is not None
-        and not session.ambiguous
-        and all(any(stream.packets >= _FLOWING for stream in way) for way in (session.to_caller, session.to_callee))
+    flowing = [
+        tuple(any(stream.packets >= _FLOWING for stream in way) for way in (session.to_caller, session.to_callee))
         for session in sessions
-    )
+        if session is not None and not session.ambiguous
+    ]
+    return any(map(any, flowing)) and not any(map(all, flowing))
 
 
 @check(

@@ -36,3 +36,14 @@ def test_a_bare_algorithm_and_an_accepted_one_and_a_quoted_qop() -> None:
     assert "auth-parameter-quoted" not in _registers("MD5", 401).findings()
     assert "auth-parameter-quoted" not in _registers('"MD5"', 200).findings()
     assert "auth-parameter-quoted" not in _registers("MD5", 401, '"auth"').findings()
+
+
+def test_a_server_that_has_read_the_credentials() -> None:
+    """403 says that the password is wrong; one that accepts such quotes once refuses others for something else."""
+    assert "auth-parameter-quoted" not in _registers('"MD5"', 403).findings()
+
+    ladder = _registers('"MD5"', 401)
+    call = ladder.call(ALICE, PROXY)
+    credentials = 'Authorization: Digest username="alice", realm="x", nonce="n1", response="00", algorithm="MD5"'
+    call.respond(call.request("OPTIONS", 5.0, credentials, inside=False), 200, 5.1)
+    assert "auth-parameter-quoted" not in ladder.end(60.0).findings()
