@@ -233,15 +233,20 @@ def sdp_answer_drift(leg: Leg, model: Model) -> Iterator[Outcome]:
                 at_sdp(first_message, first.media[min(place, len(first.media) - 1)].line, "the answer came here"),
                 at_sdp(message, description.media[min(place, len(description.media) - 1)].line, "this one differs"),
             ),
-            f"The {first_message.summary} answered the offer with `m={first.media[0].line.value}`, and the later"
-            f" {message.summary} of the same callee has `m={description.media[0].line.value}`"
-            " or another address.",
+            f"The {first_message.summary} answered the offer with {_written(first, place)}, and the later"
+            f" {message.summary} of the same callee has {_written(description, place)}.",
             {"earlier": str(first_message.status), "later": str(message.status)},
             key=(str(first_message.status), str(message.status)),
             calls=(leg.call_id,),
             severity=None if is_reliable_provisional(first_message) else Severity.LOW,
         )
         return
+
+
+def _written(description: SessionDescription, place: int) -> str:
+    media = description.media[min(place, len(description.media) - 1)]
+    address = media.connection.address if media.connection else "no address"
+    return f"`m={media.line.value}` at {address}"
 
 
 def _essence(description: SessionDescription) -> list[tuple[object, ...]]:
