@@ -22,6 +22,10 @@ T2 = 4.0
 """The longest retransmission interval in seconds of non-INVITE requests and INVITE responses (§17.1.2.2)."""
 TIMER_B = 64 * T1
 """Seconds after which a client transaction gives up (timers B, F and H)."""
+_STEP_BACK = 1.0
+"""Seconds that a clock may go back between two frames without a step."""
+_RUNS = 64
+"""Runs of a capture with steps of the clock that are told apart."""
 
 
 class Observability:
@@ -47,6 +51,7 @@ class Observability:
         """Whether messages were captured without the end of their headers, so that any message may be missing."""
         self._hosts = {host for pair in self._pairs for host in pair}
         self._dialled = _dialled(messages)
+        self._runs = runs_of(messages) if trace.facts.clock_steps and trace.origin is TraceOrigin.CAPTURE else []
         self._ends: dict[frozenset[Endpoint], list[TcpEvent]] = defaultdict(list)
         for event in trace.facts.tcp_events:
             if event.kind in (TcpEventKind.RST, TcpEventKind.FIN):
@@ -85,7 +90,8 @@ class Observability:
         """Seconds between a time and the end of the trace; None where times are unknown (F1)."""
         if time is None or self.ends is None or not self.timed:
             return None
-        return self.ends - time
+        runs = [end for start, end in self._runs if start <= time <= end]
+        return max(runs, default=self.ends) - time
 
     def would_show(self, time: float | None, seconds: float) -> bool:
         """Whether the trace goes on for at least `seconds` after `time`, so that silence there means something."""
@@ -167,3 +173,22 @@ def _dialled(messages: Sequence[SipMessage]) -> set[tuple[str, str]]:
             if message.is_request and same_address(message.request_uri.host, destination.host):
                 dialled.add(pair)
     return dialled
+
+
+def runs_of(messages: Sequence[SipMessage]) -> list[tuple[float, float]]:
+    """From when to when the messages of a capture go forward in time, in the order of its frames, longest first.
+
+    Where the clock went back, as between recordings that were joined, nobody watched until the latest of all times.
+    """
+    stamped = [
+        (message.observation.position.frame, message.observation.time)
+        for message in messages
+        if message.observation.position.frame is not None and message.observation.time is not None
+    ]
+    runs: list[tuple[float, float]] = []
+    for _, time in sorted(stamped):
+        if runs and time >= runs[-1][1] - _STEP_BACK:
+            runs[-1] = (runs[-1][0], max(runs[-1][1], time))
+        else:
+            runs.append((time, time))
+    return sorted(runs, key=lambda run: run[0] - run[1])[:_RUNS]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from tests.support.calls import ALICE, BOB, CAROL, PROXY, START, Ladder, assert_healthy, serious
 
 from sip_ci.findings import Severity
-from sip_ci.trace.observation import Clock, Endpoint, Transport
+from sip_ci.trace.observation import Clock, Endpoint, Position, Transport
 from sip_ci.trace.trace import IcmpError, TraceOrigin
 from sip_ci.wording import times
+from sip_ci_server.engine.observability import runs_of
 
 TIMER_A = (0.5, 1.5, 3.5, 7.5, 15.5, 31.5)
 """Seconds after the first send at which an INVITE is sent again (RFC 3261 §17.1.1.2)."""
@@ -282,3 +285,14 @@ def test_a_retransmission_that_crosses_the_first_response_does_not_count() -> No
     call.ack(invite, 1.1)
 
     assert "txn-invite-retransmitted" not in ladder.end(60.0).findings()
+
+
+def test_after_a_step_of_the_clock_nobody_watched_until_the_latest_time() -> None:
+    """A recording of an hour later stands first in the file; the other two frames are of one run."""
+    stamps = ((2, 0.0), (3, 0.5), (1, 3600.0))
+    messages = [
+        SimpleNamespace(observation=SimpleNamespace(position=Position(frame=frame), time=time))
+        for frame, time in stamps
+    ]
+
+    assert runs_of(messages) == [(0.0, 0.5), (3600.0, 3600.0)]  # type: ignore[arg-type]
