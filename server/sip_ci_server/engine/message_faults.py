@@ -182,9 +182,15 @@ def _violations(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     if missing:
         # One message may lack all of them: it is one fault.
         yield _MISSING, Violation("missing " + " ".join(missing), None, f"It lacks {', '.join(map(_spelt, missing))}")
+    repeated: set[str] = set()
     for defect in defects:
         if defect.header in missing and defect.rule is DefectRule.MISSING_HEADER:
             continue
+        if defect.rule is DefectRule.REPEATED_HEADER:
+            # Every further line is a defect of its own, and all of them are one fault.
+            if defect.header in repeated:
+                continue
+            repeated.add(defect.header)
         check = _check_of(message, defect)
         if check:
             topic = f"{defect.rule.value} {defect.header}".strip()

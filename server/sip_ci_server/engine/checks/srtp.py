@@ -337,8 +337,13 @@ def _dropped_later(rounds: list[Round]) -> tuple[Pair, Round, MediaDescription] 
                 continue
             if media.is_rtp and not crypto_lines(media) and not media.attribute_line("fingerprint", inherit=True):
                 return pair, item, media
-        secured = (pair.active and _secure(pair.offered) and _secure(pair.answered) for pair in item.pairs)
-        agreed.update({place: item.pairs[place] for place, is_secure in enumerate(secured) if is_secure})
+        agreed.update(
+            {
+                place: pair
+                for place, pair in enumerate(item.pairs)
+                if pair.active and _secure(pair.offered) and _secure(pair.answered)
+            }
+        )
     return None
 
 

@@ -198,4 +198,9 @@ def _repeated(request: SipMessage) -> str:
     users = [parse_name_addr(value).uri.user for value in request.values("diversion")]
     apart = [user for index, user in enumerate(users) if user and index and users[index - 1] != user]
     chain = ([users[0]] if users and users[0] else []) + apart
-    return next((user for index, user in enumerate(chain) if user in chain[:index]), "")
+    seen: set[str] = set()
+    for user in chain:
+        if user in seen:
+            return user
+        seen.add(user)
+    return ""
