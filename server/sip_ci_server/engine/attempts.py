@@ -42,7 +42,12 @@ def credentials_of(request: SipMessage) -> list[Challenge]:
     """
     lines = [*request.lines_of("authorization"), *request.lines_of("proxy-authorization")]
     credentials = [parse_credentials(request.value_of(line)) for line in lines]
-    return [entry for entry in credentials if entry.scheme != "digest" or entry.get("response")]
+    return [entry for entry in credentials if entry.scheme != "digest" or _is_response(entry)]
+
+
+def _is_response(entry: Challenge) -> bool:
+    """Whether digest credentials answer a challenge: with a response, or with its nonce and the response forgotten."""
+    return bool(entry.get("response") or (entry.get("nonce") and "response" not in entry.parameters))
 
 
 def challenges_of(response: SipMessage) -> list[Challenge]:

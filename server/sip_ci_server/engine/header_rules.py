@@ -32,6 +32,9 @@ _DEMANDED = {
 _ADDRESSES = ("from", "to", "contact", "route", "record-route")
 _CREDENTIALS = ("authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate")
 _FURTHER_SCHEME = re.compile(r"(?:digest|basic|bearer)\s+[\w-]+\s*=", re.IGNORECASE)
+_ONE_CONTACT = ("INVITE", "SUBSCRIBE", "REFER")
+"""Requests that can make a dialog (RFC 3261 §8.1.1.8)."""
+_UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104  # compared, not bound
 _READ = 8
 """Lines of one header, and values of one line, that are read."""
 USUAL_MAX_FORWARDS = 70
@@ -55,6 +58,7 @@ def violations_of(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     yield from _of_via(message)
     yield from _of_body(message)
     yield from _of_multipart(message)
+    yield from _of_contact(message)
     yield from _of_addresses(message)
     yield from _of_extensions(message)
     yield from _of_parameters(message)
@@ -69,6 +73,10 @@ def violations_of(message: SipMessage) -> Iterator[tuple[str, Violation]]:
 
 def _of_bytes(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     head = message.raw[: message.body_start]
+    first = message.raw.find(b"\n") + 1
+    if 0 < first < message.body_start and message.raw[first : first + 1] in (b" ", b"\t"):
+        explanation = "The first header line begins with a blank and would continue the start line"
+        yield "msg-fold-bad", Violation("first line", first, explanation)
     control = _CONTROL.search(head)
     if control is not None:
         explanation = f"The control byte 0x{control.group()[0]:02x} stands in the headers"
@@ -103,6 +111,12 @@ def _of_via(message: SipMessage) -> Iterator[tuple[str, Violation]]:
 
 
 def _of_body(message: SipMessage) -> Iterator[tuple[str, Violation]]:
+    kind = message.lines_of("content-type")
+    if kind and message.body and message.content_type.startswith("multipart/"):
+        parameters = split_parameters(message.value_of(kind[0]).partition(";")[2])
+        if not any(name == "boundary" and value for name, value in parameters):
+            explanation = "Content-Type says multipart and names no boundary, so that no part can be found"
+            yield "msg-header-malformed", Violation("boundary", kind[0].start, explanation)
     if message.observation.transport in _STREAMS and not message.lines_of("content-length"):
         explanation = f"A message over {message.observation.transport} has no Content-Length"
         yield "msg-content-length-missing-tcp", Violation("missing", None, explanation)
@@ -132,6 +146,19 @@ def _of_request(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     elif hops is not None and hops > USUAL_MAX_FORWARDS:
         explanation = f"Max-Forwards is {hops}"
         yield "msg-max-forwards-over-70", Violation("large", lines[0].start, explanation)
+
+
+def _of_contact(message: SipMessage) -> Iterator[tuple[str, Violation]]:
+    lines = message.lines_of("contact")
+    if not lines or len(lines) > _READ:
+        return
+    makes_dialog = message.method in _ONE_CONTACT and message.is_request
+    if makes_dialog and len(message.contacts) > 1:
+        explanation = f"{message.method} has {len(message.contacts)} Contacts and may have one"
+        yield "msg-contact-uri-bad", Violation("several", lines[-1].start, explanation)
+    if any(contact.uri.host in _UNSPECIFIED for contact in message.contacts):
+        explanation = "The Contact is the unspecified address, which nothing can be sent to"
+        yield "msg-contact-uri-bad", Violation("unspecified", lines[0].start, explanation)
 
 
 def _of_addresses(message: SipMessage) -> Iterator[tuple[str, Violation]]:

@@ -12,6 +12,10 @@ from sip_ci.trace.uri import parse_uri, split_outside_quotes
 _WORD_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
 _DELIMITERS = '<>"'
 """What a URI never holds as itself (RFC 3261 §25.1)."""
+_NO_HOST = frozenset("${}|^`\\")
+"""Characters of templates and mistakes; an underscore, which no host name holds either, is common and understood."""
+_PORT = re.compile(r"[^:]:(\d+)\Z")
+_LAST_PORT = 65_535
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 _DATE = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} "
@@ -108,6 +112,11 @@ def uri_faults(text: str) -> list[Fault]:
         return []
     if not uri.host:
         return [Fault(DefectRule.URI, "The SIP URI has no host")]
+    if not _NO_HOST.isdisjoint(uri.host):
+        return [Fault(DefectRule.URI, "The host of the URI holds what no name and no address holds")]
+    port = _PORT.search(text.rpartition("@")[2].partition("?")[0].partition(";")[0])
+    if port is not None and parse_digits(port[1], _LAST_PORT) is None:
+        return [Fault(DefectRule.URI, "The port of the URI is no number up to 65535")]
     return _host_faults(uri.host, bracketed="[" in text)
 
 

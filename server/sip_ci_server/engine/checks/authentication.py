@@ -88,9 +88,12 @@ def _blames_credentials(refusal: SipMessage) -> bool:
     only=lambda attempt: bool(attempt.challenged),
 )
 def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
-    """A challenge was not answered within five seconds, in this Call-ID or another (RFC 3261 §22.2)."""
+    """A challenge was not answered within five seconds, in this Call-ID or another (RFC 3261 §22.2).
+
+    Credentials for a nonce that none of the challenges gave answer none of them.
+    """
     final = attempt.last.final
-    if final is None or not is_challenge(final) or any(credentials_of(item.request) for item in attempt.transactions):
+    if final is None or not is_challenge(final) or _has_answered_one(attempt):
         return
     # In another Call-ID or over another path, too.
     if model.credentials.answer(attempt, 2 * PATIENCE):
@@ -103,9 +106,10 @@ def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
     method = attempt.last.method
     realm = next((entry.get("realm") for entry in challenges_of(final)), "")
     severity = {"INVITE": None, "REGISTER": None, "OPTIONS": Severity.INFO}.get(method, Severity.MEDIUM)
+    carried = "with credentials for another nonce" if credentials_of(attempt.last.request) else "without credentials"
     name = "www-authenticate" if final.status == 401 else "proxy-authenticate"
     yield Found(
-        (at(attempt.last.request, "the request, without credentials"), at_header(final, name, "the challenge")),
+        (at(attempt.last.request, f"the request, {carried}"), at_header(final, name, "the challenge")),
         f"{method} from {attempt.last.source or 'the client'} was answered {final.status} for realm {realm!r}, and"
         f" it did not"
         f" send credentials within {PATIENCE:.0f} s.",
@@ -114,6 +118,18 @@ def auth_no_credentials(attempt: Attempt, model: Model) -> Iterator[Outcome]:
         calls=(attempt.call_id,),
         severity=severity,
     )
+
+
+def _has_answered_one(attempt: Attempt) -> bool:
+    """Whether credentials were sent that can answer one of the challenges, or whose challenge is not in the trace."""
+    given: set[str] = set()
+    answered = False
+    for item in attempt.transactions:
+        used = {entry.get("nonce") for entry in credentials_of(item.request)}
+        answered = answered or (bool(used) and (not given or bool(used & given)))
+        if is_challenge(item.final) and item.final is not None:
+            given.update(entry.get("nonce") for entry in challenges_of(item.final))
+    return answered
 
 
 @check(

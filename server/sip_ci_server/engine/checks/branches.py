@@ -19,14 +19,14 @@ _COOKIE = "z9hG4bK"
 
 @check(
     "branch-reused",
-    title="{method} has the branch of an earlier {method}",
+    title="{method} has the branch of an earlier {earlier}",
     severity=Severity.MEDIUM,
     category=Category.SIGNALING,
     rfc="RFC 3261 §8.1.1.7, §17.2.3",
 )
 def branch_reused(model: Model, _: Model) -> Iterator[Outcome]:
-    """A new request has branch, sent-by and method of one that was sent to the same server less than 32 s before (RFC
-    3261 §8.1.1.7).
+    """A new request has branch and sent-by of one that was sent to the same server less than 32 s before (RFC 3261
+    §8.1.1.7).
 
     A server takes it for a retransmission of the first and answers it with the old response, or not at all (§17.2.3).
     Medium where it got no response, low where it was answered: many servers look at the Call-ID and CSeq as well.
@@ -40,7 +40,9 @@ def branch_reused(model: Model, _: Model) -> Iterator[Outcome]:
         via, time = item.request.top_via, item.time
         if not via.branch.startswith(_COOKIE) or len(via.branch) == len(_COOKIE) or time is None:
             continue
-        key = (via.branch, via.host, str(via.port), item.method, item.source_node, item.destination_node)
+        if item.method == "CANCEL":
+            continue
+        key = (via.branch, via.host, str(via.port), item.source_node, item.destination_node)
         before = last.get(key)
         last[key] = item
         if before is None or before.time is None or not 0 <= time - before.time < REMEMBERED:
@@ -51,7 +53,7 @@ def branch_reused(model: Model, _: Model) -> Iterator[Outcome]:
         same_call = before.call_id == item.call_id
         ignored = not item.responses and silent_after(item.request, model) and model.seen.sees_reverse(item.request)
         what = (
-            f"with CSeq {before.request.cseq.number} and then with CSeq {item.request.cseq.number}"
+            f"with CSeq {item.request.cseq.number} after {before.method} with CSeq {before.request.cseq.number}"
             if same_call
             else "in two calls"
         )
@@ -63,8 +65,8 @@ def branch_reused(model: Model, _: Model) -> Iterator[Outcome]:
             f"{name_of(item.request)} sent {item.method} {what}, {time - before.time:.1f} s apart and both with the"
             f" branch `{via.branch[:60]}`."
             + (" The second got no response." if ignored else " The second was answered all the same."),
-            {"method": item.method},
-            key=(item.method, "call" if same_call else "calls", "ignored" if ignored else "answered"),
+            {"method": item.method, "earlier": before.method},
+            key=(item.method, before.method, "call" if same_call else "calls", "ignored" if ignored else "answered"),
             calls=tuple(dict.fromkeys((before.call_id, item.call_id))),
             severity=None if ignored else Severity.LOW,
         )
@@ -75,4 +77,4 @@ def _is_another(first: SipMessage, second: SipMessage) -> bool:
     if first.call_id != second.call_id:
         return bool(first.from_.tag and second.from_.tag) and first.from_.tag != second.from_.tag
     numbers = (first.cseq.number, second.cseq.number)
-    return None not in numbers and numbers[0] != numbers[1]
+    return None not in numbers and (numbers[0] != numbers[1] or first.method != second.method)

@@ -13,6 +13,7 @@ from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.message_faults import agent_of, silent_after
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import name_of, phrase_of
+from sip_ci_server.engine.stray_responses import strays_of
 from sip_ci_server.engine.transactions import Transaction
 
 _WHOLE = (Fidelity.EXACT, Fidelity.LINE_ENDINGS_LOST)
@@ -25,6 +26,8 @@ def _is_whole(message: SipMessage) -> bool:
 
 def _is_ignored(transaction: Transaction, response: SipMessage, model: Model) -> bool:
     """Whether a final response to INVITE got no ACK although the trace would show it."""
+    if not transaction.responses:
+        return True
     is_final = transaction.method == "INVITE" and (response.status or 0) >= 200
     return is_final and not transaction.acks and silent_after(response, model)
 
@@ -162,17 +165,17 @@ def to_tag_missing(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     category=Category.COMPLIANCE,
     rfc="RFC 3261 §8.2.6.2",
     absent="the trace holds no answered request",
-    only=lambda transaction: bool(transaction.responses),
 )
 def resp_headers_changed(transaction: Transaction, model: Model) -> Iterator[Outcome]:
-    """From tag, To tag or the Via list of a response differ from the request's on the same hop (RFC 3261 §8.2.6.2).
+    """From tag, To tag, Call-ID, CSeq or the Via list of a response differ from the request's on the same hop (RFC 3261
+    §8.2.6.2).
 
     An element takes its own Via off before it passes a response on, so that on each hop both lists are equal.
     """
     request = transaction.request
     if not _is_whole(request):
         return
-    for response in transaction.responses[:8]:
+    for response in (*transaction.responses[:8], *strays_of(transaction, model)):
         if not _is_whole(response):
             continue
         header = ""
@@ -182,6 +185,10 @@ def resp_headers_changed(transaction: Transaction, model: Model) -> Iterator[Out
             header = "from"
         elif request.to.tag and request.to.tag != response.to.tag:
             header = "to"
+        elif request.call_id and request.call_id != response.call_id:
+            header = "call-id"
+        elif request.cseq.number is not None and request.cseq.number != response.cseq.number:
+            header = "cseq"
         if not header:
             continue
         yield Found(

@@ -101,6 +101,16 @@ def _awaits_ack(legs: list[Leg], ack: SipMessage) -> bool:
     return any(len(leg.answers) >= 3 and not leg.acks and leg.caller_tag == ack.from_.tag for leg in legs)
 
 
+def _is_other_request(before: Transaction, item: Transaction) -> bool:
+    """Whether two requests with one CSeq are certainly two: of other methods, or the first was accepted before the
+    second.
+    """
+    if before.method != item.method:
+        return True
+    accepted = before.success is not None and surely_before(before.success, item.request)
+    return item.method == "INVITE" and accepted and bool(item.request.to.tag) and not before.request.to.tag
+
+
 def _by_sender(leg: Leg) -> Iterator[list[Transaction]]:
     """The transactions of the dialog by side, on one path each, in the order in which they were sent."""
     paths: dict[tuple[bool, Node, Node], list[Transaction]] = {}
@@ -113,7 +123,7 @@ def _by_sender(leg: Leg) -> Iterator[list[Transaction]]:
 
 @check(
     "cseq-decreasing",
-    title="{method} has a lower CSeq than the request before it",
+    title="{method} has {compared} CSeq {than} the request before it",
     severity=Severity.HIGH,
     category=Category.SIGNALING,
     rfc="RFC 3261 §12.2.2",
@@ -121,8 +131,8 @@ def _by_sender(leg: Leg) -> Iterator[list[Transaction]]:
     only=_has_requests,
 )
 def cseq_decreasing(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """A request inside the dialog has a lower CSeq than one that the same side sent before (RFC 3261 §12.2.1.1,
-    §12.2.2).
+    """A request inside the dialog has a lower CSeq than one that the same side sent before, or the same as one of
+    another method or as an accepted INVITE (RFC 3261 §12.2.1.1, §12.2.2).
 
     Low where it was accepted all the same; silent where datagrams may only have overtaken one another.
     """
@@ -130,7 +140,8 @@ def cseq_decreasing(leg: Leg, model: Model) -> Iterator[Outcome]:
         highest = items[0]
         for item in items[1:]:
             number, before = item.request.cseq.number or 0, highest.request.cseq.number or 0
-            if number >= before:
+            same = number == before and _is_other_request(highest, item)
+            if number >= before and not same:
                 highest = item
                 continue
             if not surely_before(highest.request, item.request) or leg.invite.request.from_.tag == leg.callee_tag:
@@ -138,12 +149,20 @@ def cseq_decreasing(leg: Leg, model: Model) -> Iterator[Outcome]:
             yield Found(
                 (
                     at_header(highest.request, "cseq", "sent before"),
-                    at_header(item.request, "cseq", "sent after, with a lower number"),
+                    at_header(
+                        item.request,
+                        "cseq",
+                        "sent after, with the same number" if same else "sent after, with a lower number",
+                    ),
                     *([at(item.final, "its answer")] if item.final else []),
                 ),
                 f"{name_of(item.request)} sent {item.method} with CSeq {number} after {highest.method} with CSeq"
                 f" {before} in the same dialog." + (f" It was answered {phrase_of(item.final)}." if item.final else ""),
-                {"method": item.method},
+                {
+                    "method": item.method,
+                    "compared": "the same" if same else "a lower",
+                    "than": "as" if same else "than",
+                },
                 key=(item.method, highest.method),
                 calls=(leg.call_id,),
                 severity=None if _has_failed(item, model) else Severity.LOW,

@@ -19,6 +19,14 @@ USUAL_SHARE = 0.5
 _SHARES: WeakKeyDictionary[Model, float] = WeakKeyDictionary()
 
 
+def _answered_in_vain(leg: Leg, model: Model) -> bool:
+    """Whether a 2xx to the INVITE came that belongs to no transaction."""
+    return any(
+        message.call_id == leg.call_id and message.cseq.method == "INVITE" and (message.status or 0) // 100 == 2
+        for message in model.transactions.unmatched
+    )
+
+
 @check(
     "early-bye",
     title="The callee sent BYE before it answered",
@@ -30,11 +38,13 @@ _SHARES: WeakKeyDictionary[Model, float] = WeakKeyDictionary()
     only=lambda leg: bool(leg.callee_tag),
 )
 def early_bye(leg: Leg, model: Model) -> Iterator[Outcome]:
-    """The callee ended an early dialog with BYE, which only the caller may do (RFC 3261 §15)."""
-    del model
+    """The callee ended an early dialog with BYE, which only the caller may do (RFC 3261 §15).
+
+    Silent where a 2xx of the call is in the trace, however damaged: the callee has answered.
+    """
     # An ACK without a visible final response is that of an answer which the trace lacks.
     unseen_answer = leg.invite.final is None and bool(leg.invite.acks)
-    if not leg.invite.responses or unseen_answer or leg.answer is not None:
+    if not leg.invite.responses or unseen_answer or leg.answer is not None or _answered_in_vain(leg, model):
         return
     for bye in leg.transactions:
         if bye.method != "BYE" or leg.sent_by_caller(bye):

@@ -28,7 +28,7 @@ _REFRESHES = ("INVITE", "UPDATE")
     category=Category.SIGNALING,
     rfc="RFC 3261 §12.2.1.1",
     absent="the trace holds no answered call with requests inside it",
-    only=lambda leg: leg.answer is not None and bool(leg.transactions),
+    only=lambda leg: leg.answer is not None and bool(leg.transactions or leg.elsewhere),
 )
 def request_wrong_target(leg: Leg, model: Model) -> Iterator[Outcome]:
     """The Request-URI of a request inside the dialog is not the remote target (RFC 3261 §12.2.1.1, §12.2.1.2).
@@ -40,7 +40,7 @@ def request_wrong_target(leg: Leg, model: Model) -> Iterator[Outcome]:
     if leg.answer is None or len(leg.invite.request.via) != 1:
         return
     targets: dict[bool, list[SipMessage]] = {True: [leg.answer], False: [leg.invite.request]}
-    for item in leg.transactions:
+    for item in sorted((*leg.transactions, *leg.elsewhere), key=lambda one: one.request.index):
         by_caller = leg.sent_by_caller(item)
         request, final = item.request, item.final
         # A request that crossed the refresh may still go to the old place, so one that knows any of them is right.

@@ -174,6 +174,22 @@ def rtp_injection(session: MediaSession, model: Model) -> Iterator[Outcome]:
                 return
 
 
+def _is_strange(stream: Stream, session: MediaSession, endpoints: set[Endpoint], model: Model) -> bool:
+    """Whether a stream goes to a host that takes no part in the call, as far as a capture can tell.
+
+    Behind a NAT the hearer's packets would come from an address that no description names, and ICE brings others.
+    """
+    if any(host == stream.destination.host for host, _ in model.trace.facts.host_pairs):
+        return False
+    descriptions = (session.caller_description, session.callee_description)
+    if any(media is not None and media.attribute("ice-ufrag", inherit=True) for media in descriptions):
+        return False
+    return any(
+        item.destination == stream.source and item.source in endpoints and item.packets >= LONG
+        for item in model.streams
+    )
+
+
 @check(
     "rtp-port-undeclared",
     title="RTP for {hearer} goes to port {port}, which no SDP names",
@@ -187,7 +203,8 @@ def rtp_injection(session: MediaSession, model: Model) -> Iterator[Outcome]:
 )
 def rtp_port_undeclared(stream: Stream, model: Model) -> Iterator[Outcome]:
     """RTP goes to a host that a description of its call names, at a port that none does, and from which nothing comes
-    back (RFC 3264 §5.1).
+    back; or to a host of which nothing is known, while the hearer sends from the very address that it named (RFC 3264
+    §5.1).
     """
     owners = model.owners_of(stream)
     if stream.packets < LONG or not owners or not is_audio(stream):
@@ -196,16 +213,20 @@ def rtp_port_undeclared(stream: Stream, model: Model) -> Iterator[Outcome]:
         return
     for session in owners:
         hosts, endpoints = _advertised(session, model)
-        if stream.destination.host not in hosts or stream.destination in endpoints:
+        if stream.destination in endpoints:
+            return
+        if stream.destination.host not in hosts and not _is_strange(stream, session, endpoints, model):
             return
     if any(item.source == stream.destination for item in model.streams):
         return
     hearer = hearer_of(stream, model)
-    ports = sorted(end.port for end in _advertised(owners[0], model)[1] if end.host == stream.destination.host)
+    advertised = sorted(_advertised(owners[0], model)[1])
+    ports = sorted(end.port for end in advertised if end.host == stream.destination.host)
+    named = f"{', '.join(map(str, ports))} at that host" if ports else f"{', '.join(map(str, advertised))}"
     yield Found(
         (shown(stream, f"to port {stream.destination.port}"),),
         f"{plural(stream.packets, 'packet')} from {stream.source} went to {stream.destination}; the descriptions of"
-        f" the call name {', '.join(map(str, ports))} at that host, and nothing came from the port that was used.",
+        f" the call name {named}, and nothing came from where it went.",
         {"hearer": hearer, "port": str(stream.destination.port)},
         key=(hearer,),
         calls=(owners[0].leg.call_id,),

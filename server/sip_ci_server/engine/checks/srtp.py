@@ -52,6 +52,12 @@ def crypto_lines(media: MediaDescription) -> list[CryptoLine]:
     return found
 
 
+def _hidden(text: str) -> bool:
+    """Whether a log or a person has put something in the place of the key."""
+    method, colon, rest = text.split()[2].partition(":")
+    return method.lower() == "inline" and (not colon or not rest.strip("X*#.x<>[]"))
+
+
 def _has_keys(item: Described) -> bool:
     return any(media.port and media.attribute_line("crypto") for media in item.description.media)
 
@@ -157,6 +163,21 @@ def sdes_key_malformed(item: Described, model: Model) -> Iterator[Outcome]:
             continue
         for line in crypto_lines(media):
             expected = _KEY_BYTES.get(line.suite)
+            if (
+                expected is not None
+                and not line.key
+                and len(line.line.value.split()) > 2
+                and not _hidden(line.line.value)
+            ):
+                yield Found(
+                    (at_sdp(item.message, line.line, "no key behind `inline:`"),),
+                    f"The {item.message.summary} has {line.suite} without a key behind `inline:`; the suite needs"
+                    f" {expected} bytes.",
+                    {"suite": line.suite, "bytes": "no", "expected": str(expected)},
+                    key=(line.suite,),
+                    calls=(item.message.call_id,),
+                )
+                continue
             if expected is None or not line.key or set(line.key.upper()) <= set("X*#."):
                 continue
             try:

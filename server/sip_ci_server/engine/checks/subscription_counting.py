@@ -30,7 +30,13 @@ def sub_cseq_decreasing(model: Model, _: Model) -> Iterator[Outcome]:
     any_inside = False
     for item in model.transactions:
         request = item.request
-        if item.method not in ("NOTIFY", "SUBSCRIBE") or item.is_initial or item.call_id in model.dialogs.calls:
+        if item.method not in ("NOTIFY", "SUBSCRIBE") or item.call_id in model.dialogs.calls:
+            continue
+        if item.is_initial:
+            # What made the dialog counts as well; each of its notifiers has a tag of its own.
+            if item.success is not None and item.method == "SUBSCRIBE":
+                made = (item.call_id, request.from_.tag, item.success.to.tag, item.source_node, item.destination_node)
+                highest.setdefault(made, item)
             continue
         any_inside = True
         dialog = (item.call_id, request.from_.tag, request.to.tag, item.source_node, item.destination_node)

@@ -39,7 +39,7 @@ def _is_granted(transaction: Transaction) -> bool:
 
 
 def notifies_of(transaction: Transaction, model: Model) -> list[Transaction]:
-    """The NOTIFY requests near a SUBSCRIBE of the subscription that it opens or refreshes, by the tag of either side."""
+    """The NOTIFY requests near a SUBSCRIBE of the subscription that it opens or refreshes, by either tag."""
     tag = transaction.request.from_.tag
     notifiers = {response.to.tag for response in transaction.responses} - {""}
     near = (*model.lookups.before(transaction, "NOTIFY"), *model.lookups.after(transaction, "NOTIFY"))

@@ -100,3 +100,25 @@ def test_a_retransmission_that_was_damaged_on_its_way() -> None:
     call.ack(invite, 1.1)
 
     assert "branch-reused" not in ladder.end(60.0).findings()
+
+
+def test_a_request_of_another_method_with_the_same_branch() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    bye = call.bye(5.0)
+    for packet in bye.packets:
+        packet.raw = packet.raw.replace(b"branch=z9hG4bK-3-0", b"branch=z9hG4bK-1-0")
+    ladder.know(host_pairs=frozenset({(BOB.host, ALICE.host)})).end(60.0)
+    assert ladder.findings()["branch-reused"].severity is Severity.MEDIUM
+
+
+def test_a_cancel_has_the_branch_of_its_invite() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    call.respond(invite, 180, 0.1)
+    call.respond(call.cancel(invite, 1.0), 200, 1.01)
+    call.respond(invite, 487, 1.02)
+    call.ack(invite, 1.03)
+    assert "branch-reused" not in ladder.end(30.0).findings()

@@ -109,3 +109,28 @@ def test_an_answer_without_the_record_route() -> None:
     invite = call.invite(0.0)
     call.respond(invite, 200, 1.0, "Record-Route")
     assert ladder.findings()["record-route-not-copied"].severity is Severity.HIGH
+
+
+def _foreign(status: int, *lines: str) -> Ladder:
+    """An INVITE whose responses have another branch, or these lines."""
+    ladder = Ladder()
+    call = ladder.call()
+    invite = call.invite(0.0)
+    ladder.again(invite, 0.5, 1.5, 3.5)
+    call.respond(invite, status, 0.6, *(lines or ("Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK-foreign",)))
+    return ladder.know(host_pairs=frozenset({(BOB.host, ALICE.host)})).end(40.0)
+
+
+def test_a_response_with_a_branch_of_its_own() -> None:
+    finding = _foreign(180).findings()["resp-headers-changed"]
+    assert finding.severity.at_least(Severity.MEDIUM)
+    assert "z9hG4bK-foreign" in finding.evidence[1].text
+
+
+def test_a_response_with_a_call_id_of_its_own() -> None:
+    assert "resp-headers-changed" in _foreign(180, "Call-ID: other@198.51.100.20").findings()
+
+
+def test_a_response_to_another_hop_is_none_of_this_request() -> None:
+    via = "Via: SIP/2.0/UDP 203.0.113.5:5060;branch=z9hG4bK-p, SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK-1-0"
+    assert "resp-headers-changed" not in _foreign(180, via).findings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.support.calls import ALICE, BOB, PROXY, SECOND_PROXY, Ladder, assert_healthy
 
 from sip_ci.findings import Severity
@@ -132,3 +133,21 @@ def test_a_call_past_the_service_route() -> None:
         call = ladder.call(ALICE, SECOND_PROXY)
         call.respond(call.invite(1.0, *([route] if route else [])), 403, 1.1)
         assert ("route-preload-ignored" in ladder.findings()) is wanted
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_bye_with_the_number_of_the_invite(status: int) -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    call.respond(call.bye(5.0, number=1), status, 5.1)
+    finding = ladder.findings()["cseq-decreasing"]
+    assert finding.severity is (Severity.LOW if status == 200 else Severity.HIGH)
+
+
+def test_the_same_number_on_both_sides_is_healthy() -> None:
+    ladder = Ladder()
+    call = ladder.call()
+    call.established()
+    call.respond(call.bye(5.0, by_callee=True, number=1), 200, 5.1)
+    assert "cseq-decreasing" not in ladder.findings()

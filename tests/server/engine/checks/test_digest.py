@@ -167,7 +167,7 @@ def test_the_other_header_does_no_harm_where_it_is_taken() -> None:
 # -- auth-credentials-incomplete and auth-qop-nc-error --------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("status", "severity"), [(400, Severity.MEDIUM), (200, Severity.LOW)])
+@pytest.mark.parametrize(("status", "severity"), [(400, Severity.HIGH), (200, Severity.LOW)])
 def test_credentials_without_a_uri(status: int, severity: Severity) -> None:
     line = f'Authorization: Digest username="alice", realm="{REALM}", nonce="n1", response="d"'
     finding = exchange(((), 401, (challenge("n1"),)), ((line,), status, ())).findings()["auth-credentials-incomplete"]
