@@ -267,8 +267,6 @@ _BROKEN = (
         "The offer names a private address towards a public peer, and the two sides want 20 and 30 ms packets",
         Call(caller_keys={"offer_address": PRIVATE_ADDRESS}, callee_keys={"answer": audio(_PCMU, ptime=30)}),
         "nat-sdp-private",
-        "sdp-ptime-mismatch",
-        milder=(("sdp-ptime-mismatch", Severity.MEDIUM),),
     ),
     broken(
         "loopback-sdp",

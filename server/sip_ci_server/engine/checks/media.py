@@ -276,8 +276,8 @@ def rtp_loss(stream: Stream, model: Model) -> Iterator[Outcome]:
         severity, confidence = Severity.LOW, Confidence.POSSIBLE
         remark = " The capture itself lost packets, so these may have arrived."
     elif loss.percent >= SAMPLED and not stream.is_sample and _is_whole_the_other_way(stream, model):
-        severity, confidence = Severity.HIGH, Confidence.LIKELY
-        remark = " The capture holds the packets of the other way, so it is no sample."
+        severity, confidence = Severity.MEDIUM, Confidence.POSSIBLE
+        remark = " The capture holds the packets of the other way, so it is no even sample."
     elif loss.percent >= SAMPLED or stream.is_sample:
         severity, confidence = Severity.LOW, Confidence.POSSIBLE
         remark = " So many are missing that the capture is likely to hold a sample only."

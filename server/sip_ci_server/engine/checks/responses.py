@@ -94,12 +94,19 @@ def _silence(transaction: Transaction, model: Model) -> Iterator[Outcome]:
             *([at(transaction.requests[-1], "the last retransmission")] if sends > 1 else []),
         ),
         f"{transaction.method} to {_target(transaction)} was sent {sent}, and no response of any kind came back in the"
-        f" {window:.1f} s that the trace goes on.",
+        f" {window:.1f} s that the trace goes on.{_over_a_connection(transaction)}",
         {"method": transaction.method},
         key=(transaction.method,),
         calls=(transaction.call_id,),
         severity=Severity.LOW if model.answered_elsewhere(transaction) else severity,
     )
+
+
+def _over_a_connection(transaction: Transaction) -> str:
+    """That somebody listens where a request went over a connection, so that the silence is the program's."""
+    if transaction.source is None or not transaction.transport.reliable:
+        return ""
+    return f" It went over an open {transaction.transport.value.upper()} connection, so something listens there."
 
 
 def _silence_in_order(transaction: Transaction, model: Model) -> Iterator[Outcome]:

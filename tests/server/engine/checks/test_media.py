@@ -305,7 +305,7 @@ def losing(share: float, packets: int = 1000, seed: int = 1) -> Sent:
     ("share", "severity"),
     [
         (0.005, None), (0.011, Severity.MEDIUM), (0.04, Severity.MEDIUM), (0.051, Severity.HIGH), (0.14, Severity.HIGH),
-        (0.16, Severity.CRITICAL), (0.5, Severity.CRITICAL), (0.7, Severity.HIGH),
+        (0.16, Severity.CRITICAL), (0.5, Severity.CRITICAL), (0.7, Severity.MEDIUM),
     ],
 )  # fmt: skip
 def test_loss_by_its_share(share: float, severity: Severity | None) -> None:

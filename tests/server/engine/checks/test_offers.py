@@ -307,7 +307,7 @@ def ptimes(offered: str | None, answered: str | None) -> Ladder:
 def test_packet_times_differ() -> None:
     finding = found(ptimes("20", "30"), "sdp-ptime-mismatch")
     assert finding is not None
-    assert (finding.severity, finding.category) == (Severity.MEDIUM, Category.CODEC)
+    assert (finding.severity, finding.category) == (Severity.LOW, Category.CODEC)
     assert "20 ms" in finding.title
     assert "30 ms" in finding.title
     assert [proof.text for proof in finding.evidence] == ["a=ptime:20", "a=ptime:30"]
