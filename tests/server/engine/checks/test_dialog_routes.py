@@ -109,7 +109,7 @@ def test_an_ack_over_udp_to_a_contact_with_tls() -> None:
     assert finding.severity is Severity.HIGH
     assert finding.root
     assert "transport=tls" in finding.title
-    assert not findings["ack-missing-2xx"].root
+    assert not findings["ack-ignored"].root
 
 
 def test_a_bye_over_udp_that_was_taken_is_low() -> None:
