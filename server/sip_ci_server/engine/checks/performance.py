@@ -192,7 +192,7 @@ def kpi_ser(model: Model, _: Model) -> Iterator[Outcome]:
     effective = (kpis.session_establishment_effectiveness_ratio or 0.0) >= EFFECTIVE_ENOUGH
     yield from _ratio(
         model, kpis.session_establishment_ratio, kpis.attempts, 95.0,
-        above=False, what="The session establishment ratio", noun="calls", calls=tuple(kpis.failed_calls),
+        above=False, what="The session establishment ratio", noun="calls", calls=tuple(kpis.failed_calls[:1]),
         severity=Severity.LOW if effective else None,
     )  # fmt: skip
 
@@ -209,7 +209,7 @@ def kpi_seer(model: Model, _: Model) -> Iterator[Outcome]:
     kpis = compute_kpis(model)
     yield from _ratio(
         model, kpis.session_establishment_effectiveness_ratio, kpis.attempts, EFFECTIVE_ENOUGH,
-        above=False, what="The session establishment effectiveness ratio", noun="calls", calls=tuple(kpis.failed_calls),
+        above=False, what="The session establishment effectiveness ratio", noun="calls", calls=tuple(kpis.failed_calls[:1]),
     )  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def kpi_isa(model: Model, _: Model) -> Iterator[Outcome]:
     kpis = compute_kpis(model)
     yield from _ratio(
         model, kpis.ineffective_session_attempts, kpis.attempts, 2.0,
-        above=True, what="The share of ineffective session attempts", noun="calls", calls=tuple(kpis.failed_calls),
+        above=True, what="The share of ineffective session attempts", noun="calls", calls=tuple(kpis.failed_calls[:1]),
     )  # fmt: skip
 
 
