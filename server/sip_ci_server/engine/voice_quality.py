@@ -13,7 +13,7 @@ import numpy as np
 from sip_ci_server.engine.streams import Stream
 
 HIGHEST_BURST_RATIO = 8.0
-"""The burst ratio up to which the model is meant (its permitted range, beside the default values of ITU-T G.107 §7.7)."""
+"""The burst ratio up to which the model is meant: its permitted range, beside the defaults of ITU-T G.107 §7.7."""
 WORST_IMPAIRMENT = 95.0
 """The effective equipment impairment cannot pass what the formula starts from: no sound at all."""
 DEFAULT_RATING = 93.2

@@ -40,9 +40,7 @@ def _unrelated(findings: list[ReportedFinding], expected: frozenset[str]) -> lis
     while before < len(explained):  # an effect may be the cause of another one
         before = len(explained)
         explained |= {
-            finding.fingerprint
-            for finding in findings
-            if not finding.root and explained.intersection(finding.causes)
+            finding.fingerprint for finding in findings if not finding.root and explained.intersection(finding.causes)
         }
     return [
         finding

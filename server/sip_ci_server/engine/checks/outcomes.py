@@ -162,10 +162,13 @@ def redirect_302(transaction: Transaction, model: Model) -> Iterator[Outcome]:
     if follower is not None:
         severity, remark = Severity.INFO, f" {name_of(follower.request)} followed it."
     elif not targets:
-        severity, remark = None, (
-            f" Its Contact `{final.contacts[0].uri.text[:80]}` is no SIP URI, so a SIP client cannot follow it."
-            if final.contacts
-            else " It names no Contact, so nobody can follow it."
+        severity, remark = (
+            None,
+            (
+                f" Its Contact `{final.contacts[0].uri.text[:80]}` is no SIP URI, so a SIP client cannot follow it."
+                if final.contacts
+                else " It names no Contact, so nobody can follow it."
+            ),
         )
     elif not waited or transaction.method != "INVITE":
         severity, remark = Severity.INFO, ""

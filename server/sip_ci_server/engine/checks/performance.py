@@ -209,7 +209,8 @@ def kpi_seer(model: Model, _: Model) -> Iterator[Outcome]:
     kpis = compute_kpis(model)
     yield from _ratio(
         model, kpis.session_establishment_effectiveness_ratio, kpis.attempts, EFFECTIVE_ENOUGH,
-        above=False, what="The session establishment effectiveness ratio", noun="calls", calls=tuple(kpis.failed_calls[:1]),
+        above=False, what="The session establishment effectiveness ratio", noun="calls",
+        calls=tuple(kpis.failed_calls[:1]),
     )  # fmt: skip
 
 
