@@ -129,8 +129,11 @@ def _short_share(model: Model) -> float:
     """The share of short ones among the calls from their answer to their BYE, from 0 to 1."""
     share = _SHARES.get(model)
     if share is None:
-        talks = [leg.talk_time for leg in model.legs if leg.talk_time is not None]
-        share = _SHARES[model] = sum(_is_short(talk) for talk in talks) / max(len(talks), 1)
+        talks = [
+            (leg.talk_time, model.repetitions.weight(leg.call_id)) for leg in model.legs if leg.talk_time is not None
+        ]
+        short = sum(weight for talk, weight in talks if _is_short(talk))
+        share = _SHARES[model] = short / max(sum(weight for _, weight in talks), 1)
     return share
 
 
