@@ -41,7 +41,7 @@ def archive_of_a_link() -> bytes:
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty.pcap": (lambda: b"", "empty"),
     "header.pcap": (lambda: GOOD.read_bytes()[:20], "header"),
-    "noise.pcap": (lambda: NOISE, "No SIP"),
+    "noise.pcap": (lambda: NOISE, "nor a text"),
     "gzip.pcap.gz": (lambda: gzip.compress(ZEROS), "200 times"),
     "xz.pcap.xz": (lambda: lzma.compress(ZEROS), "200 times"),
     "zstd.pcap.zst": (lambda: zstd.compress(ZEROS), "200 times"),

@@ -153,7 +153,8 @@ def _of_contact(message: SipMessage) -> Iterator[tuple[str, Violation]]:
     if not lines or len(lines) > _READ:
         return
     makes_dialog = message.method in _ONE_CONTACT and message.is_request
-    if makes_dialog and len(message.contacts) > 1:
+    # The same Contact written twice leads to one place.
+    if makes_dialog and len({contact.uri.text for contact in message.contacts}) > 1:
         explanation = f"{message.method} has {len(message.contacts)} Contacts and may have one"
         yield "msg-contact-uri-bad", Violation("several", lines[-1].start, explanation)
     if any(contact.uri.host in _UNSPECIFIED for contact in message.contacts):
