@@ -76,7 +76,7 @@ def reports(folder: Path) -> Iterator[Labelled]:
     """Further reports, rebuilt for the tests of this project, as captures in a folder; `.fixed` is the mended call."""
     for label in sorted(REPORTS.glob("*.yml")):
         expected = yaml.safe_load(label.read_text(encoding="utf-8"))["expected"]
-        checks = frozenset(expected["checks"])
+        checks = frozenset(expected["checks"] if isinstance(expected["checks"], list) else [expected["checks"]])
         yield Labelled(label.stem, _as_capture(label.with_suffix(".txt"), folder), (checks,))
         fixed = label.with_suffix(".fixed.txt")
         if fixed.exists() and not expected.get("still"):

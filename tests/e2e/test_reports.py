@@ -1,4 +1,4 @@
-"""Reports of VoIP projects, rebuilt before the engine had seen them: the fault is the root, the fixed call is silent.
+"""Reports of VoIP projects, rebuilt as traces: the fault is the root, the fixed call is silent.
 
 Beside each `NAME.txt` stands `NAME.yml` with what the maintainers said, and where the call was rebuilt after its fix as
 well, `NAME.fixed.txt`.

@@ -5,16 +5,51 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Severity
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
 from sip_ci_server.engine.checks.transfers import is_refer, notifies_of, reported_status
+from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import name_of
 from sip_ci_server.engine.transactions import Transaction
 
 _REPLACES = re.compile(r"[?&]replaces=([^&>]*)", re.IGNORECASE)
 _FAILED = 300
+_FIRST: WeakKeyDictionary[Model, dict[str, Transaction]] = WeakKeyDictionary()
+
+
+def _first_with(replaces: str, model: Model) -> Transaction | None:
+    """The first REFER that asks for this very Replaces: later ones with it are passed on."""
+    first = _FIRST.get(model)
+    if first is None:
+        first = _FIRST[model] = {}
+        for transaction in model.transactions:
+            if is_refer(transaction):
+                found = _REPLACES.search(transaction.request.header("refer-to") or "")
+                if found is not None:
+                    first.setdefault(found.group(1), transaction)
+    return first.get(replaces)
+
+
+def _untranslated(item: Transaction, first: Transaction | None, legs: list[Leg], model: Model) -> Iterator[Outcome]:
+    """A B2BUA passed on a REFER whose Replaces names the call as the other side knows it."""
+    passed_on = first is not None and first.destination_node == item.source_node and first.call_id != item.call_id
+    if first is None or not passed_on or any(item.destination_node in (leg.caller, leg.callee) for leg in legs):
+        return
+    yield Found(
+        (
+            at_header(first.request, "refer-to", "the call as the one who transfers knows it"),
+            at_header(item.request, "refer-to", "passed on unchanged, to somebody who knows no such call"),
+        ),
+        f"{name_of(item.request)} passed REFER on under another Call-ID and left the Replaces in it as it was, which"
+        f" names a call that {item.destination or 'the receiver'} has no part in.",
+        {"fault": "names the call of the other side"},
+        key=("untranslated",),
+        calls=(item.call_id,),
+        severity=None if _has_failed(item, model) else Severity.LOW,
+    )
 
 
 @check(
@@ -42,6 +77,9 @@ def refer_replaces_tags(item: Transaction, model: Model) -> Iterator[Outcome]:
     own = [leg for leg in legs if item.source_node in (leg.caller, leg.callee)]
     if not all(given) or not own:
         return
+    if (first := _first_with(match.group(1), model)) is not item:
+        yield from _untranslated(item, first, legs, model)
+        return
     expected = [
         (leg.callee_tag, leg.caller_tag) if item.source_node == leg.caller else (leg.caller_tag, leg.callee_tag)
         for leg in own
@@ -50,9 +88,6 @@ def refer_replaces_tags(item: Transaction, model: Model) -> Iterator[Outcome]:
         return
     exchanged = (given[1], given[0]) in expected
     fault = "has its tags exchanged" if exchanged else "has other tags than the call"
-    states = [reported_status(one.request) or 0 for one in notifies_of(item, model)]
-    final = item.final.status or 0 if item.final is not None else 0
-    failed = any(state >= _FAILED for state in states) or final >= _FAILED
     to_tag, from_tag = expected[0]
     answer = own[0].answer
     yield Found(
@@ -65,5 +100,12 @@ def refer_replaces_tags(item: Transaction, model: Model) -> Iterator[Outcome]:
         {"fault": fault},
         key=("exchanged" if exchanged else "other",),
         calls=(item.call_id,),
-        severity=None if failed else Severity.LOW,
+        severity=None if _has_failed(item, model) else Severity.LOW,
     )
+
+
+def _has_failed(item: Transaction, model: Model) -> bool:
+    """Whether the transfer was refused, or a NOTIFY says that its call was."""
+    states = [reported_status(one.request) or 0 for one in notifies_of(item, model)]
+    final = item.final.status or 0 if item.final is not None else 0
+    return final >= _FAILED or any(state >= _FAILED for state in states)
