@@ -1,4 +1,4 @@
-"""Writes what is made from the code: the catalogue of checks, their pages, the requirements, and the JSON schemas."""
+"""Writes what is made from the code: the catalogue and pages of checks, the glossary, the requirements, the schemas."""
 
 from __future__ import annotations
 
