@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from sip_ci_server.engine.attempts import Attempt, challenges_of, credentials_of, is_challenge
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.once import once_for_each_model
 from sip_ci_server.engine.transactions import Transaction
 
 MANY_USERS, MANY_USERS_SECONDS = 10, 60.0
@@ -21,20 +22,13 @@ SCANNERS = (
 """What attack tools call themselves in User-Agent."""
 
 
-_BY_HOST: WeakKeyDictionary[Model, dict[str, list[Attempt]]] = WeakKeyDictionary()
 _SUSPECTS: WeakKeyDictionary[Model, dict[str, str]] = WeakKeyDictionary()
 
 
+@once_for_each_model
 def attempts_by_host(model: Model) -> dict[str, list[Attempt]]:
     """The attempts outside dialogs by the host that sent them; those that a proxy of the trace passed on are left
     out."""
-    known = _BY_HOST.get(model)
-    if known is None:
-        known = _BY_HOST[model] = _attempts_by_host(model)
-    return known
-
-
-def _attempts_by_host(model: Model) -> dict[str, list[Attempt]]:
     found: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in model.attempts:
         first = attempt.first

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.attempts import Attempt
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.once import once_for_each_model
 from sip_ci_server.engine.sequence import phrase_of
 
 _HEADERS = ("authorization", "proxy-authorization")
@@ -20,22 +20,19 @@ _QUOTED = re.compile(r'[\s,](algorithm|nc)\s*=\s*"', re.IGNORECASE)
 
 _UNREAD = (400, 401, 407)
 """Refusals of a server that may not have read the credentials; 403 says that it has."""
-_READERS: WeakKeyDictionary[Model, frozenset[str]] = WeakKeyDictionary()
 
 
+@once_for_each_model
 def _readers(model: Model) -> frozenset[str]:
     """The servers that took credentials with such quotes: by accepting them, or by 403."""
-    hosts = _READERS.get(model)
-    if hosts is None:
-        hosts = _READERS[model] = frozenset(
-            item.destination.host
-            for item in model.transactions
-            if item.final is not None
-            and item.final.status not in _UNREAD
-            and item.destination is not None
-            and _quoted_in(item.request) is not None
-        )
-    return hosts
+    return frozenset(
+        item.destination.host
+        for item in model.transactions
+        if item.final is not None
+        and item.final.status not in _UNREAD
+        and item.destination is not None
+        and _quoted_in(item.request) is not None
+    )
 
 
 def _quoted_in(request: SipMessage) -> tuple[str, str] | None:

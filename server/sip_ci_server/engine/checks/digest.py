@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Severity
 from sip_ci.trace.message import SipMessage
@@ -21,6 +20,7 @@ from sip_ci_server.engine.attempts import (
 )
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.once import once_for_each_model
 from sip_ci_server.engine.transactions import Transaction
 
 _COUNTER = re.compile(r"[0-9A-Fa-f]{8}")
@@ -30,7 +30,6 @@ STRONG = ("sha-256", "sha-256-sess", "sha-512-256", "sha-512-256-sess")
 WEAK = ("", "md5", "md5-sess")
 PATIENCE = 5.0
 """Seconds within which a client that can answers a challenge."""
-_TOLERANT: WeakKeyDictionary[Model, frozenset[str]] = WeakKeyDictionary()
 
 
 def header_of(message: SipMessage) -> str:
@@ -325,17 +324,15 @@ def _place_of(uri: Uri) -> tuple[str, str, int, str]:
     return uri.user, uri.host, uri.effective_port, (uri.parameter("transport") or "udp").lower()
 
 
+@once_for_each_model
 def _tolerant(model: Model) -> frozenset[str]:
     """The servers that accepted credentials which were made for another URI."""
-    hosts = _TOLERANT.get(model)
-    if hosts is None:
-        hosts = _TOLERANT[model] = frozenset(
-            item.destination.host
-            for attempt in model.attempts
-            for item in attempt.transactions
-            if item.success is not None and item.destination is not None and _other_uris(item.request)
-        )
-    return hosts
+    return frozenset(
+        item.destination.host
+        for attempt in model.attempts
+        for item in attempt.transactions
+        if item.success is not None and item.destination is not None and _other_uris(item.request)
+    )
 
 
 @check(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Confidence, Severity
 from sip_ci_server.engine.checks.registry import Found, Needs, Outcome, at, at_header, check
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.once import once_for_each_model
 from sip_ci_server.engine.sequence import name_of, phrase_of, surely_before
 from sip_ci_server.engine.transactions import Transaction
 
@@ -16,7 +16,6 @@ SHORT = 3.0
 """Seconds of talk below which a call was hardly meant."""
 USUAL_SHARE = 0.5
 """The share of short calls from which on they are what is wanted."""
-_SHARES: WeakKeyDictionary[Model, float] = WeakKeyDictionary()
 
 
 def _answered_in_vain(leg: Leg, model: Model) -> bool:
@@ -125,16 +124,12 @@ def _is_short(talk: float) -> bool:
     return 0 <= talk < SHORT
 
 
+@once_for_each_model
 def _short_share(model: Model) -> float:
     """The share of short ones among the calls from their answer to their BYE, from 0 to 1."""
-    share = _SHARES.get(model)
-    if share is None:
-        talks = [
-            (leg.talk_time, model.repetitions.weight(leg.call_id)) for leg in model.legs if leg.talk_time is not None
-        ]
-        short = sum(weight for talk, weight in talks if _is_short(talk))
-        share = _SHARES[model] = short / max(sum(weight for _, weight in talks), 1)
-    return share
+    talks = [(leg.talk_time, model.repetitions.weight(leg.call_id)) for leg in model.legs if leg.talk_time is not None]
+    short = sum(weight for talk, weight in talks if _is_short(talk))
+    return short / max(sum(weight for _, weight in talks), 1)
 
 
 @check(

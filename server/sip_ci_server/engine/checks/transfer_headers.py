@@ -10,7 +10,7 @@ from sip_ci.findings import Category, Severity
 from sip_ci.trace.headers import parse_name_addr
 from sip_ci.trace.message import SipMessage
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
-from sip_ci_server.engine.checks.transfers import is_refer, notifies_of, reported_status
+from sip_ci_server.engine.checks.transfers import is_refer, reports_failure
 from sip_ci_server.engine.message_faults import agent_of
 from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import name_of, phrase_of
@@ -99,9 +99,8 @@ def refer_replaces_unescaped(transaction: Transaction, model: Model) -> Iterator
     raw = sorted(set(match.group(1)) & set(";=@")) if match is not None else []
     if match is None or not raw or model.is_forwarded(transaction):
         return
-    states = [reported_status(item.request) or 0 for item in notifies_of(transaction, model)]
     final = transaction.final
-    failed = any(state >= 300 for state in states) or (final is not None and (final.status or 0) in (400, 481, 603))
+    failed = reports_failure(transaction, model) or (final is not None and (final.status or 0) in (400, 481, 603))
     yield Found(
         (at_header(transaction.request, "refer-to", "not escaped"),),
         f"{name_of(transaction.request)} sent REFER with `Replaces={match.group(1)[:120]}` in Refer-To, and"

@@ -5,32 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from urllib.parse import unquote
-from weakref import WeakKeyDictionary
 
 from sip_ci.findings import Category, Severity
 from sip_ci_server.engine.checks.registry import Found, Outcome, at, at_header, check
-from sip_ci_server.engine.checks.transfers import is_refer, notifies_of, reported_status
+from sip_ci_server.engine.checks.transfers import FAILED, is_refer, reports_failure
 from sip_ci_server.engine.dialogs import Leg
 from sip_ci_server.engine.model import Model
+from sip_ci_server.engine.once import once_for_each_model
 from sip_ci_server.engine.sequence import name_of
 from sip_ci_server.engine.transactions import Transaction
 
 _REPLACES = re.compile(r"[?&]replaces=([^&>]*)", re.IGNORECASE)
-_FAILED = 300
-_FIRST: WeakKeyDictionary[Model, dict[str, Transaction]] = WeakKeyDictionary()
 
 
-def _first_with(replaces: str, model: Model) -> Transaction | None:
-    """The first REFER that asks for this very Replaces: later ones with it are passed on."""
-    first = _FIRST.get(model)
-    if first is None:
-        first = _FIRST[model] = {}
-        for transaction in model.transactions:
-            if is_refer(transaction):
-                found = _REPLACES.search(transaction.request.header("refer-to") or "")
-                if found is not None:
-                    first.setdefault(found.group(1), transaction)
-    return first.get(replaces)
+@once_for_each_model
+def _first_by_replaces(model: Model) -> dict[str, Transaction]:
+    """The first REFER that asks for each Replaces: later ones with it are passed on."""
+    first: dict[str, Transaction] = {}
+    for transaction in filter(is_refer, model.transactions):
+        if found := _REPLACES.search(transaction.request.header("refer-to") or ""):
+            first.setdefault(found.group(1), transaction)
+    return first
 
 
 def _untranslated(item: Transaction, first: Transaction | None, legs: list[Leg], model: Model) -> Iterator[Outcome]:
@@ -77,7 +72,7 @@ def refer_replaces_tags(item: Transaction, model: Model) -> Iterator[Outcome]:
     own = [leg for leg in legs if item.source_node in (leg.caller, leg.callee)]
     if not all(given) or not own:
         return
-    if (first := _first_with(match.group(1), model)) is not item:
+    if (first := _first_by_replaces(model).get(match.group(1))) is not item:
         yield from _untranslated(item, first, legs, model)
         return
     expected = [
@@ -106,6 +101,5 @@ def refer_replaces_tags(item: Transaction, model: Model) -> Iterator[Outcome]:
 
 def _has_failed(item: Transaction, model: Model) -> bool:
     """Whether the transfer was refused, or a NOTIFY says that its call was."""
-    states = [reported_status(one.request) or 0 for one in notifies_of(item, model)]
     final = item.final.status or 0 if item.final is not None else 0
-    return final >= _FAILED or any(state >= _FAILED for state in states)
+    return final >= FAILED or reports_failure(item, model)

@@ -12,6 +12,8 @@ from sip_ci_server.engine.model import Model
 from sip_ci_server.engine.sequence import name_of, phrase_of, seconds_between
 from sip_ci_server.engine.transactions import Transaction
 
+FAILED = 300
+"""Status codes from which a call has failed."""
 _NO_REFER = "the trace holds no REFER"
 NOTIFIED_WITHIN = 5.0
 """Seconds after the 2xx within which the first NOTIFY has come, which RFC 3515 §2.4.4 wants at once."""
@@ -42,6 +44,11 @@ def reported_status(notify: SipMessage) -> int | None:
     if len(words) < 2 or not words[0].upper().startswith(b"SIP/"):
         return None
     return parse_digits(words[1].decode("latin-1"), 699)
+
+
+def reports_failure(refer: Transaction, model: Model) -> bool:
+    """Whether a NOTIFY says that the call which a REFER asked for was refused."""
+    return any((reported_status(item.request) or 0) >= FAILED for item in notifies_of(refer, model))
 
 
 def _wants_no_reports(refer: Transaction) -> bool:
